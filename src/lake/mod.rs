@@ -1,0 +1,4 @@
+//! The lake: names and ledger decisions (pure), Parquet encoding, and the stores behind one trait.
+
+pub mod encode;
+pub mod store;

@@ -1,0 +1,120 @@
+//! `status_change_events`: a change of plan was submitted; `level` is the plan before it.
+
+use super::field::{Field, FieldType, Repair};
+
+/// Fields in the order in which Eventsim writes them; derived columns last.
+pub const FIELDS: &[Field] = &[
+    Field {
+        json: Some("ts"),
+        column: "ts",
+        kind: FieldType::TimestampMs,
+        repair: Repair::None,
+        doc: "When it happened, milliseconds since 1970-01-01T00:00:00Z; never null.",
+    },
+    Field {
+        json: Some("sessionId"),
+        column: "session_id",
+        kind: FieldType::Int64,
+        repair: Repair::None,
+        doc: "Session that the event belongs to.",
+    },
+    Field {
+        json: Some("auth"),
+        column: "auth",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "`Logged In`, `Logged Out`, `Guest` or `Cancelled`.",
+    },
+    Field {
+        json: Some("level"),
+        column: "level",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "Plan of the listener: `free` or `paid`.",
+    },
+    Field {
+        json: Some("itemInSession"),
+        column: "item_in_session",
+        kind: FieldType::Int64,
+        repair: Repair::None,
+        doc: "Place of the event in its session, from 0.",
+    },
+    Field { json: Some("city"), column: "city", kind: FieldType::Text, repair: Repair::None, doc: "City." },
+    Field {
+        json: Some("zip"),
+        column: "zip",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "US postal code, five digits, leading zeros kept.",
+    },
+    Field {
+        json: Some("state"),
+        column: "state",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "US state, two letters.",
+    },
+    Field {
+        json: Some("userAgent"),
+        column: "user_agent",
+        kind: FieldType::Text,
+        repair: Repair::Unquote,
+        doc: "Browser's user agent.",
+    },
+    Field {
+        json: Some("lon"),
+        column: "lon",
+        kind: FieldType::Float64,
+        repair: Repair::None,
+        doc: "Longitude, degrees.",
+    },
+    Field {
+        json: Some("lat"),
+        column: "lat",
+        kind: FieldType::Float64,
+        repair: Repair::None,
+        doc: "Latitude, degrees.",
+    },
+    Field {
+        json: Some("userId"),
+        column: "user_id",
+        kind: FieldType::Int64,
+        repair: Repair::None,
+        doc: "Listener; null where nobody is signed in.",
+    },
+    Field {
+        json: Some("lastName"),
+        column: "last_name",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "Family name.",
+    },
+    Field {
+        json: Some("firstName"),
+        column: "first_name",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "Given name.",
+    },
+    Field {
+        json: Some("gender"),
+        column: "gender",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "`M` or `F`.",
+    },
+    Field {
+        json: Some("registration"),
+        column: "registration",
+        kind: FieldType::TimestampMs,
+        repair: Repair::None,
+        doc: "When the listener signed up, milliseconds since 1970-01-01T00:00:00Z.",
+    },
+    Field {
+        json: Some("tag"),
+        column: "tag",
+        kind: FieldType::Text,
+        repair: Repair::None,
+        doc: "Label that the producer may add to its events.",
+    },
+];
