@@ -23,7 +23,7 @@
 //! | the same known member twice (also spelt with escapes) | the last one counts |
 //! | members in another order | the same columns |
 //! | white space round the record and in it (Eventsim ends each with `\n`) | taken no notice of |
-//! | anything else after the object, a truncated object, unpaired surrogates | rejected, `json` |
+//! | anything else after the object, a truncated object, unpaired surrogates, nesting deeper than 1,024 | rejected, `json` |
 //! | bytes that are not UTF-8 | rejected, `utf8` |
 //! | a JSON value that is not an object | rejected, `not_object` |
 //! | no bytes, or only white space | rejected, `empty` |

@@ -116,6 +116,7 @@ mod tests {
         }
     }
 
+    /// Python fails on each of these but the last, which is [`super::unicode_escape`]'s one departure.
     #[test]
     fn text_that_does_not_decode_stays() {
         for text in [
