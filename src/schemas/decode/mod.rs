@@ -83,6 +83,8 @@ pub struct Decoder {
     fallback: Fallback,
     row: Row,
     builder: Builder,
+    /// Rows of the batch before.
+    last_rows: usize,
     fast_path: bool,
     limits: Limits,
 }
@@ -108,6 +110,7 @@ impl Decoder {
             fallback: Fallback::default(),
             row: Row::default(),
             builder,
+            last_rows: 0,
             fast_path: true,
             limits,
         }
@@ -128,7 +131,7 @@ impl Decoder {
                 *interner = self.plan.interner(index);
             }
         }
-        let rows = if expected == 0 { self.builder.rows() } else { expected };
+        let rows = if expected == 0 { self.last_rows } else { expected };
         self.builder = Builder::new(&self.plan, &self.interners, start, rows);
     }
 
@@ -158,6 +161,7 @@ impl Decoder {
 
     /// Ends the batch: its range is `[start, end)`. An empty batch then stands begun at `end`.
     pub fn finish(&mut self, end: i64) -> EventBatch {
+        self.last_rows = self.builder.rows();
         let next = Builder::new(&self.plan, &self.interners, end, 0);
         std::mem::replace(&mut self.builder, next).finish(Arc::clone(&self.source), end)
     }
