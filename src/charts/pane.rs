@@ -266,3 +266,46 @@ impl Panes {
         self.between_mut(&(i64::MIN..i64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn runs_are_a_set_through_all_settling(items in prop::collection::vec(0..900_u64, 0..3000)) {
+            let mut runs = Runs::default();
+            items.iter().for_each(|&item| runs.push(item));
+            let expected: BTreeSet<u64> = items.iter().copied().collect();
+            prop_assert_eq!(runs.items().iter().copied().collect::<BTreeSet<_>>(), expected.clone());
+            let (head, tail) = runs.head_between_and_tail(100..200);
+            let between: BTreeSet<u64> = head.iter().chain(tail).copied().filter(|item| (100..200).contains(item)).collect();
+            prop_assert!(head.iter().all(|item| (100..200).contains(item)));
+            prop_assert_eq!(between, expected.range(100..200).copied().collect::<BTreeSet<_>>());
+            runs.shrink();
+            prop_assert_eq!(runs.items(), expected.into_iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn plays_add_up_through_all_settling(items in prop::collection::vec((0..400_u32, 0..60_000_u16), 0..3000)) {
+            let mut plays = Plays::default();
+            let mut expected: BTreeMap<u32, (u32, u16)> = BTreeMap::new();
+            for &(song, ms) in &items {
+                plays.push(song, ms);
+                let entry = expected.entry(song).or_default();
+                *entry = (entry.0 + 1, entry.1.max(ms));
+            }
+            let total: u64 = plays.iter().map(|entry| u64::from(entry.plays)).sum();
+            prop_assert_eq!(total, items.len() as u64);
+            plays.shrink();
+            let got: Vec<_> = plays.iter().map(|entry| (entry.song, (entry.plays, entry.last))).collect();
+            prop_assert_eq!(got, expected.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

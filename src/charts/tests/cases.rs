@@ -242,6 +242,28 @@ fn a_snapshot_is_refused_elsewhere() {
 }
 
 #[test]
+fn listeners_are_distinct_in_large_panes() {
+    // Users repeat within a pane, from pane to pane and between partitions; one song of many is looked up.
+    let (mut charts, first) = charts_of(Vec::new());
+    let second = source(EventKind::Listen, 1);
+    charts.assign(&second, 0);
+    for (partition, shift) in [(&first, 0), (&second, 500)] {
+        let rows = (0..6000_i64)
+            .map(|number| {
+                let song = if number % 3 == 0 { "hit".to_owned() } else { format!("song {}", number % 1000) };
+                listen(NOON + number * 30, shift + number % 999, "a", &song)
+            })
+            .collect();
+        fold(&mut charts, partition, rows);
+    }
+    let answer = charts.top_songs(Window::Sliding5m, At::Live, 1);
+    let hit = &answer.songs[0];
+    // Multiples of 3 below 6000, modulo 999 (a multiple of 3): 333 users; shifted by 500: 333 others.
+    assert_eq!((hit.song.as_str(), hit.plays, hit.listeners), ("hit", 4000, 666));
+    assert_eq!(charts.active_users(Window::Sliding5m, At::Live, None).users, 1499);
+}
+
+#[test]
 fn interners_shrink_with_the_panes() {
     let mut charts = Charts::new(ChartSettings::default());
     let source = source(EventKind::Listen, 0);
