@@ -111,7 +111,8 @@ impl Charts {
 
     fn count_listeners(&self, minutes: &Range<i64>, place: &[u32], songs: &mut [Candidate]) {
         let mut pairs = Vec::new();
-        let is_candidate = |pair: &u64| place.get((pair >> 32) as usize).is_some_and(|&place| place != u32::MAX);
+        let is_candidate =
+            |pair: &u64| place.get((pair >> 32) as usize).is_some_and(|&place| place != u32::MAX);
         for (_, pane) in self.panes_between(minutes) {
             let all = pane.listeners.items();
             if songs.len() * 16 >= all.len() {

@@ -13,7 +13,7 @@ use super::fold::{Counters, PartitionState};
 use super::intern::{NO_TEXT, Tables};
 use super::pane::{Pane, SongPlays};
 use super::settings::ChartSettings;
-use super::window::{MINUTE_MS, PLAUSIBLE};
+use super::window::{PLAUSIBLE, minute_of};
 
 const MAGIC: &[u8; 8] = b"BLYCHART";
 const VERSION: u32 = 1;
@@ -295,7 +295,11 @@ impl Names {
     }
 }
 
-fn read_state(body: &mut Reader<'_>, settings: &ChartSettings, tables: &mut Tables) -> Option<PartitionState> {
+fn read_state(
+    body: &mut Reader<'_>,
+    settings: &ChartSettings,
+    tables: &mut Tables,
+) -> Option<PartitionState> {
     let mut state = PartitionState::starting_at(body.signed()?);
     let has_clock = body.unsigned()? == 1;
     let clock = body.signed()?;
@@ -310,13 +314,10 @@ fn read_state(body: &mut Reader<'_>, settings: &ChartSettings, tables: &mut Tabl
         future: body.unsigned()?,
     };
     let names = Names::read(body, tables)?;
-    let kept = match state.first_kept(settings) {
-        Some(first) => first..=clock.div_euclid(MINUTE_MS),
-        None => 1..=0,
-    };
+    let kept = state.first_kept(settings).map(|first| first..=minute_of(clock));
     for _ in 0..body.count()? {
         let minute = body.signed()?;
-        if !kept.contains(&minute) {
+        if !kept.as_ref()?.contains(&minute) {
             return None;
         }
         read_pane(body, &names, state.panes.at(minute))?;

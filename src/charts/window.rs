@@ -38,14 +38,8 @@ pub enum Window {
 
 impl Window {
     /// Every window, in a fixed order.
-    pub const ALL: [Window; 6] = [
-        Window::Sliding5m,
-        Window::Sliding1h,
-        Window::Sliding24h,
-        Window::Minute,
-        Window::Hour,
-        Window::Day,
-    ];
+    pub const ALL: [Window; 6] =
+        [Window::Sliding5m, Window::Sliding1h, Window::Sliding24h, Window::Minute, Window::Hour, Window::Day];
 
     /// The name in the API.
     pub fn name(self) -> &'static str {

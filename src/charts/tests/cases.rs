@@ -18,8 +18,7 @@ const NOON: i64 = MIDNIGHT + 12 * HOUR;
 fn fold(charts: &mut Charts, source: &Source, rows: Vec<Row>) -> Applied {
     let rows = numbered(rows);
     let start = charts.end(source).unwrap();
-    let rows: Vec<Row> =
-        rows.into_iter().map(|row| Row { offset: row.offset + start, ..row }).collect();
+    let rows: Vec<Row> = rows.into_iter().map(|row| Row { offset: row.offset + start, ..row }).collect();
     let activity = Encoder::default().encode(source.kind, &rows);
     charts.apply(source, &activity.view(), start, start + rows.len() as i64)
 }
@@ -88,10 +87,8 @@ fn tumbling_windows_follow_the_clock() {
 
 #[test]
 fn a_late_record_gives_its_closed_window_a_new_revision() {
-    let (mut charts, source) = charts_of(vec![
-        listen(NOON - MINUTE, 1, "a", "x"),
-        listen(NOON + 10 * MINUTE, 1, "a", "later"),
-    ]);
+    let (mut charts, source) =
+        charts_of(vec![listen(NOON - MINUTE, 1, "a", "x"), listen(NOON + 10 * MINUTE, 1, "a", "later")]);
     let before = charts.top_songs(Window::Minute, At::Closed, 9);
     assert_eq!((before.revision, before.songs[0].plays), (0, 1));
     fold(&mut charts, &source, vec![listen(NOON - 1, 2, "a", "x")]);
@@ -221,7 +218,8 @@ fn answers_serialise_as_the_design_says() {
             "partitions": {"covered": 1, "total": 16}, "users": 1,
         })
     );
-    let empty = serde_json::to_value(Charts::new(ChartSettings::default()).top_songs(Window::Day, At::Closed, 5));
+    let empty =
+        serde_json::to_value(Charts::new(ChartSettings::default()).top_songs(Window::Day, At::Closed, 5));
     assert_eq!(empty.unwrap()["window"], json!({"name": "day", "start": null, "end": null}));
 }
 

@@ -40,7 +40,8 @@ impl<'a> Oracle<'a> {
             clocks.push((clock, idle));
         }
         oracle.newest = clocks.iter().filter_map(|&(clock, _)| clock).max();
-        let live: Vec<Option<i64>> = clocks.iter().filter(|(_, idle)| !idle).map(|&(clock, _)| clock).collect();
+        let live: Vec<Option<i64>> =
+            clocks.iter().filter(|(_, idle)| !idle).map(|&(clock, _)| clock).collect();
         let clock = if live.is_empty() {
             oracle.newest
         } else if live.contains(&None) {

@@ -26,16 +26,31 @@ fn settings() -> ChartSettings {
 #[derive(Debug, Clone)]
 enum Step {
     /// Deliver up to that many rows, beginning up to so many before the partition's end.
-    Batch { partition: usize, rows: usize, again: usize },
+    Batch {
+        partition: usize,
+        rows: usize,
+        again: usize,
+    },
     /// Deliver a batch that leaves a hole.
-    Hole { partition: usize },
+    Hole {
+        partition: usize,
+    },
     /// Drop the partition and take it on again from offset 0.
-    Revoke { partition: usize },
+    Revoke {
+        partition: usize,
+    },
     /// Keep a snapshot.
-    Snapshot { partition: usize },
+    Snapshot {
+        partition: usize,
+    },
     /// Take the partition on from the last snapshot.
-    Restore { partition: usize },
-    Idle { partition: usize, idle: bool },
+    Restore {
+        partition: usize,
+    },
+    Idle {
+        partition: usize,
+        idle: bool,
+    },
     Compact,
 }
 
@@ -99,8 +114,7 @@ struct Bench {
 impl Bench {
     fn new(logs: Vec<Vec<Row>>) -> Self {
         let kinds = [EventKind::Listen, EventKind::Listen, EventKind::PageView, EventKind::Auth];
-        let logs: Vec<_> =
-            (0..).zip(kinds).map(|(number, kind)| source(kind, number)).zip(logs).collect();
+        let logs: Vec<_> = (0..).zip(kinds).map(|(number, kind)| source(kind, number)).zip(logs).collect();
         let mut charts = Charts::new(settings());
         logs.iter().for_each(|(source, _)| charts.assign(source, 0));
         let encoders = logs.iter().map(|_| Encoder::default()).collect();
@@ -113,8 +127,7 @@ impl Bench {
 
     fn apply(&mut self, partition: usize, start: i64, end: i64) -> Applied {
         let (source, log) = &self.logs[partition];
-        let rows: Vec<Row> =
-            log.iter().filter(|row| (start..end).contains(&row.offset)).cloned().collect();
+        let rows: Vec<Row> = log.iter().filter(|row| (start..end).contains(&row.offset)).cloned().collect();
         let activity = self.encoders[partition].encode(source.kind, &rows);
         self.charts.apply(source, &activity.view(), start, end)
     }
@@ -198,7 +211,11 @@ impl Bench {
                     .flatten()
                     .map(|group| (group.value.as_deref(), group.users))
                     .collect();
-                assert_eq!((answer.revision, answer.users, got), (revision, users, groups), "{window} {at:?}");
+                assert_eq!(
+                    (answer.revision, answer.users, got),
+                    (revision, users, groups),
+                    "{window} {at:?}"
+                );
             }
         }
     }
@@ -213,7 +230,9 @@ impl Bench {
             let got: Vec<_> = answer
                 .songs
                 .iter()
-                .map(|row| (row.artist.clone(), row.song.clone(), row.plays, row.listeners, row.last_played.0))
+                .map(|row| {
+                    (row.artist.clone(), row.song.clone(), row.plays, row.listeners, row.last_played.0)
+                })
                 .collect();
             assert_eq!(got, lines.iter().take(limit).cloned().collect::<Vec<_>>(), "{window} {at:?} {limit}");
             assert!(answer.songs.iter().enumerate().all(|(place, row)| row.rank == place + 1));
