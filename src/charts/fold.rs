@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::schemas::batch::Activity;
 
 use super::intern::{NO_TEXT, Remaps, Tables, text_id};
-use super::pane::Panes;
+use super::pane::{Panes, SongPlays};
 use super::settings::ChartSettings;
 use super::window::{MINUTE_MS, PLAUSIBLE, minute_of};
 
@@ -37,12 +37,29 @@ pub(super) struct PartitionState {
     sealed: i64,
 }
 
-/// Remaps of one batch's text columns.
+/// Text ids by key, of one batch's text columns.
 struct Texts<'a> {
-    level: &'a [u32],
-    gender: &'a [u32],
-    state: &'a [u32],
+    /// Level, gender, state.
+    profile: [&'a [u32]; 3],
     song: Option<(&'a [u32], &'a [u32])>,
+}
+
+/// Rows that are worked on at a time: few enough to stay in the first-level cache.
+const CHUNK: usize = 512;
+const NOBODY: u32 = u32::MAX;
+const NO_SONG: u32 = u32::MAX;
+
+/// A row that counts.
+struct Row {
+    /// Place in the batch.
+    row: usize,
+    ts: i64,
+    late: bool,
+    /// The clock enters a minute with this row.
+    enters: bool,
+    user: u32,
+    combination: u32,
+    song: u32,
 }
 
 impl PartitionState {
@@ -56,6 +73,9 @@ impl PartitionState {
     }
 
     /// Folds `rows` of a batch in. They must be the next ones by offset.
+    ///
+    /// Goes over a few hundred rows at a time, column by column: the look-ups of a pass do not wait for each other's
+    /// cache misses.
     pub(super) fn fold(
         &mut self,
         settings: &ChartSettings,
@@ -71,12 +91,32 @@ impl PartitionState {
             (artist, remaps.prepare(&mut tables.texts, song, rows.clone()))
         });
         let texts = Texts {
-            level: remaps.texts(places[0]),
-            gender: remaps.texts(places[1]),
-            state: remaps.texts(places[2]),
+            profile: places.map(|place| remaps.texts(place)),
             song: song.map(|(artist, song)| (remaps.texts(artist), remaps.texts(song))),
         };
         self.counters.rows += rows.len() as u64;
+        let mut chunk = Vec::with_capacity(CHUNK.min(rows.len()));
+        let mut from = rows.start;
+        while from < rows.end {
+            let to = rows.end.min(from + CHUNK);
+            chunk.clear();
+            self.judge(settings, activity, from..to, &mut chunk);
+            look_up(tables, &texts, activity, &mut chunk);
+            for row in &chunk {
+                self.count(settings, row);
+            }
+            from = to;
+        }
+    }
+
+    /// Moves the clock along `rows`, and lists the rows that count.
+    fn judge(
+        &mut self,
+        settings: &ChartSettings,
+        activity: &Activity<'_>,
+        rows: Range<usize>,
+        counted: &mut Vec<Row>,
+    ) {
         let mut first_kept = self.first_kept(settings).unwrap_or(i64::MIN);
         for row in rows {
             let ts = activity.ts[row];
@@ -84,68 +124,76 @@ impl PartitionState {
                 self.counters.future += 1;
                 continue;
             }
+            let (minute, mut enters) = (minute_of(ts), false);
             let clock = match self.clock {
                 Some(clock) if ts <= clock => clock,
                 before => {
-                    if before.is_none_or(|before| minute_of(before) != minute_of(ts)) {
-                        first_kept = self.enter_minute(settings, ts);
+                    enters = before.is_none_or(|before| minute_of(before) != minute);
+                    if enters {
+                        first_kept = minute_of(ts - settings.span());
                     }
                     self.clock = Some(ts);
                     ts
                 }
             };
-            if minute_of(ts) < first_kept {
+            if minute < first_kept {
                 self.counters.too_old += 1;
                 continue;
             }
             let late = ts < clock - settings.lateness;
             self.counters.late += u64::from(late);
-            self.count(tables, &texts, activity, row, late);
+            counted.push(Row { row, ts, late, enters, user: NOBODY, combination: 0, song: NO_SONG });
         }
     }
 
-    /// The clock enters the minute of `ts`: drops and shrinks what falls behind; returns the first minute kept.
-    fn enter_minute(&mut self, settings: &ChartSettings, ts: i64) -> i64 {
-        let first_kept = minute_of(ts - settings.span());
-        self.panes.drop_before(first_kept);
+    /// The clock enters the minute of `ts`: drops and shrinks what falls behind.
+    fn enter_minute(&mut self, settings: &ChartSettings, ts: i64) {
+        self.panes.drop_before(minute_of(ts - settings.span()));
         let seal = minute_of(ts - settings.lateness);
         for pane in self.panes.between_mut(&(self.sealed..seal)) {
             pane.shrink();
         }
         self.sealed = self.sealed.max(seal);
-        first_kept
     }
 
     #[inline]
-    fn count(
-        &mut self,
-        tables: &mut Tables,
-        texts: &Texts<'_>,
-        activity: &Activity<'_>,
-        row: usize,
-        late: bool,
-    ) {
-        let ts = activity.ts[row];
-        let pane = self.panes.at(minute_of(ts));
-        pane.late += u64::from(late);
-        let user = activity.user_id.get(row).map(|id| tables.user(id));
-        if let Some(user) = user {
-            let profile = [
-                text_id(texts.level, activity.level.keys[row]),
-                text_id(texts.gender, activity.gender.keys[row]),
-                text_id(texts.state, activity.state.keys[row]),
-            ];
-            pane.active.push(tables.combination(user, profile));
+    fn count(&mut self, settings: &ChartSettings, row: &Row) {
+        if row.enters {
+            self.enter_minute(settings, row.ts);
         }
-        let (Some((artist, song)), Some((artists, songs))) = (activity.song, texts.song) else { return };
-        let (artist, song) = (text_id(artists, artist.keys[row]), text_id(songs, song.keys[row]));
-        if artist == NO_TEXT || song == NO_TEXT {
-            return;
+        let minute = minute_of(row.ts);
+        let pane = self.panes.at(minute);
+        pane.late += u64::from(row.late);
+        if row.user != NOBODY {
+            pane.active.push(row.combination);
         }
-        let song = tables.song(artist, song);
-        pane.plays.push(song, ts.rem_euclid(MINUTE_MS) as u16);
-        if let Some(user) = user {
-            pane.listeners.push(u64::from(song) << 32 | u64::from(user));
+        if row.song != NO_SONG {
+            pane.plays.push(SongPlays::new(row.song, (row.ts - minute * MINUTE_MS) as u16, 1));
+            if row.user != NOBODY {
+                pane.listeners.push(u64::from(row.song) << 32 | u64::from(row.user));
+            }
+        }
+    }
+}
+
+/// Fills in the ids of the rows that count, one column at a time.
+fn look_up(tables: &mut Tables, texts: &Texts<'_>, activity: &Activity<'_>, rows: &mut [Row]) {
+    for row in rows.iter_mut() {
+        if let Some(id) = activity.user_id.get(row.row) {
+            row.user = tables.user(id);
+        }
+    }
+    let columns = [activity.level, activity.gender, activity.state];
+    for row in rows.iter_mut().filter(|row| row.user != NOBODY) {
+        let profile = std::array::from_fn(|at| text_id(texts.profile[at], columns[at].keys[row.row]));
+        let profile = tables.profile_number(profile);
+        row.combination = tables.combination(row.user, profile);
+    }
+    let (Some((artist, song)), Some((artists, songs))) = (activity.song, texts.song) else { return };
+    for row in rows.iter_mut() {
+        let (artist, song) = (text_id(artists, artist.keys[row.row]), text_id(songs, song.keys[row.row]));
+        if artist != NO_TEXT && song != NO_TEXT {
+            row.song = tables.song(artist, song);
         }
     }
 }

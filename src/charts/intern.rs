@@ -55,34 +55,90 @@ fn text_at<'a>(bytes: &'a str, ends: &[usize], id: u32) -> Option<&'a str> {
     bytes.get(start..end)
 }
 
-#[derive(Debug, Clone, Copy)]
-struct User {
-    id: i64,
-    /// The combination seen last: most rows repeat it, which saves a look-up.
-    key: u32,
-}
-
 /// A user together with what it was then: what `active` entries of panes name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Combination {
     /// Dense user number.
     pub(super) user: u32,
-    /// Level, gender, state.
-    pub(super) profile: Profile,
+    /// Number of the profile, see [`Tables::profile`].
+    pub(super) profile: u32,
 }
 
-/// All interners.
+/// Not there (yet).
+const NONE: u32 = u32::MAX;
+
+/// All interners. A row's look-ups are arranged to touch one small entry each, for with millions of users what
+/// they cost is cache misses.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) texts: Texts,
     songs: Vec<(u32, u32)>,
+    /// By title: the song seen last, as (artist, song). Most titles belong to one artist.
+    song_of_title: Vec<(u32, u32)>,
+    /// Songs whose title more than one artist has.
     song_index: Index<(u32, u32)>,
-    users: Vec<User>,
-    user_index: Index<i64>,
+    users: Users,
+    /// By user: the combination seen last, as (profile, id). Most rows repeat it.
+    last: Vec<(u32, u32)>,
+    profiles: Vec<Profile>,
     profile_index: Index<Profile>,
     combinations: Vec<Combination>,
-    /// By (user, profile number).
+    /// Combinations, by (user, profile), of the users who have more than one.
     combination_index: Index<(u32, u32)>,
+}
+
+/// User ids and their dense numbers. Ids that are small for the number of users are looked up in a plain table.
+#[derive(Debug, Default)]
+struct Users {
+    ids: Vec<i64>,
+    direct: Vec<u32>,
+    index: Index<i64>,
+}
+
+impl Users {
+    #[inline]
+    fn number(&mut self, id: i64) -> u32 {
+        match self.direct.get(id as usize) {
+            Some(&number) if number != NONE && id >= 0 => number,
+            _ => self.other_number(id),
+        }
+    }
+
+    fn other_number(&mut self, id: i64) -> u32 {
+        if let Some(&number) = self.index.get(&id) {
+            return number;
+        }
+        let number = self.ids.len() as u32;
+        self.ids.push(id);
+        // The plain table stays within a few times the number of users.
+        let reach = (4 * self.ids.len()).max(1 << 12);
+        match usize::try_from(id) {
+            Ok(place) if place < reach.max(self.direct.len()) => {
+                if place >= self.direct.len() {
+                    self.grow_direct((place + 1).next_power_of_two());
+                }
+                self.direct[place] = number;
+            }
+            _ => {
+                self.index.insert(id, number);
+            }
+        }
+        number
+    }
+
+    /// Widens the plain table, and moves the ids there that it now reaches.
+    fn grow_direct(&mut self, len: usize) {
+        self.direct.resize(len, NONE);
+        let Self { direct, index, .. } = self;
+        index.retain(|&id, &mut number| {
+            let place = usize::try_from(id).ok().and_then(|place| direct.get_mut(place));
+            let fits = place.is_some();
+            if let Some(place) = place {
+                *place = number;
+            }
+            !fits
+        });
+    }
 }
 
 /// Marks the ids that panes still refer to.
@@ -98,6 +154,14 @@ pub(super) struct Renumbering {
     pub(super) songs: Vec<u32>,
     pub(super) users: Vec<u32>,
     pub(super) combinations: Vec<u32>,
+    pub(super) texts: Vec<u32>,
+}
+
+impl Live {
+    /// Songs and combinations marked.
+    pub(super) fn len(&self) -> usize {
+        self.songs.len() + self.combinations.len()
+    }
 }
 
 impl Tables {
@@ -108,7 +172,7 @@ impl Tables {
 
     /// Number of users; every user number is below it.
     pub(super) fn user_count(&self) -> usize {
-        self.users.len()
+        self.users.ids.len()
     }
 
     /// Number of combinations; every combination id is below it.
@@ -116,20 +180,38 @@ impl Tables {
         self.combinations.len()
     }
 
-    /// Entries in all tables: what compaction is decided by.
-    pub(super) fn entries(&self) -> usize {
-        self.texts.len() + self.songs.len() + self.users.len() + self.combinations.len()
+    /// Songs and combinations held: all else comes with them.
+    pub(super) fn len(&self) -> usize {
+        self.songs.len() + self.combinations.len()
     }
 
     /// The song of `artist` and `title` (text ids).
     #[inline]
     pub(super) fn song(&mut self, artist: u32, title: u32) -> u32 {
+        match self.song_of_title.get(title as usize) {
+            Some(&(last, song)) if last == artist && song != NONE => song,
+            _ => self.other_song(artist, title),
+        }
+    }
+
+    fn other_song(&mut self, artist: u32, title: u32) -> u32 {
+        let title_at = title as usize;
+        if title_at >= self.song_of_title.len() {
+            self.song_of_title.resize(self.texts.len().max(title_at + 1), (NONE, NONE));
+        }
         let next = self.songs.len() as u32;
-        let id = *self.song_index.entry((artist, title)).or_insert(next);
-        if id == next {
+        let (last, song_of_last) = self.song_of_title[title_at];
+        let song = if song_of_last == NONE {
+            next
+        } else {
+            self.song_index.insert((last, title), song_of_last);
+            *self.song_index.entry((artist, title)).or_insert(next)
+        };
+        if song == next {
             self.songs.push((artist, title));
         }
-        id
+        self.song_of_title[title_at] = (artist, song);
+        song
     }
 
     /// Artist and title of a song.
@@ -140,40 +222,57 @@ impl Tables {
     /// The dense number of a user.
     #[inline]
     pub(super) fn user(&mut self, id: i64) -> u32 {
-        let next = self.users.len() as u32;
-        let user = *self.user_index.entry(id).or_insert(next);
-        if user == next {
-            self.users.push(User { id, key: u32::MAX });
-        }
-        user
+        self.users.number(id)
     }
 
     /// The user id of a dense number.
     pub(super) fn user_id(&self, user: u32) -> i64 {
-        self.users.get(user as usize).map_or(i64::MIN, |user| user.id)
+        self.users.ids.get(user as usize).copied().unwrap_or(i64::MIN)
     }
 
-    /// The combination of a user (dense number) and a profile.
+    /// The number of a profile.
     #[inline]
-    pub(super) fn combination(&mut self, user: u32, profile: Profile) -> u32 {
-        let last = self.users.get(user as usize).map_or(u32::MAX, |user| user.key);
-        if self.combinations.get(last as usize).is_some_and(|known| known.profile == profile) {
-            return last;
+    pub(super) fn profile_number(&mut self, profile: Profile) -> u32 {
+        let next = self.profiles.len() as u32;
+        let number = *self.profile_index.entry(profile).or_insert(next);
+        if number == next {
+            self.profiles.push(profile);
         }
-        self.other_combination(user, profile)
+        number
     }
 
-    fn other_combination(&mut self, user: u32, profile: Profile) -> u32 {
-        let next_profile = self.profile_index.len() as u32;
-        let number = *self.profile_index.entry(profile).or_insert(next_profile);
+    /// The profile of a number.
+    #[inline]
+    pub(super) fn profile(&self, number: u32) -> Profile {
+        self.profiles.get(number as usize).copied().unwrap_or([NO_TEXT; 3])
+    }
+
+    /// The combination of a user (dense number) and a profile (number).
+    #[inline]
+    pub(super) fn combination(&mut self, user: u32, profile: u32) -> u32 {
+        match self.last.get(user as usize) {
+            Some(&(last, id)) if last == profile && id != NONE => id,
+            _ => self.other_combination(user, profile),
+        }
+    }
+
+    fn other_combination(&mut self, user: u32, profile: u32) -> u32 {
+        let user_at = user as usize;
+        if user_at >= self.last.len() {
+            self.last.resize(self.users.ids.len().max(user_at + 1), (NONE, NONE));
+        }
         let next = self.combinations.len() as u32;
-        let id = *self.combination_index.entry((user, number)).or_insert(next);
+        let (last, id_of_last) = self.last[user_at];
+        let id = if id_of_last == NONE {
+            next
+        } else {
+            self.combination_index.insert((user, last), id_of_last);
+            *self.combination_index.entry((user, profile)).or_insert(next)
+        };
         if id == next {
             self.combinations.push(Combination { user, profile });
         }
-        if let Some(user) = self.users.get_mut(user as usize) {
-            user.key = id;
-        }
+        self.last[user_at] = (profile, id);
         id
     }
 
@@ -192,10 +291,11 @@ impl Tables {
     /// the user of a live combination.
     pub(super) fn compact(&mut self, live: &Live) -> Renumbering {
         let old = std::mem::take(self);
-        let mut gone = Renumbering {
+        let mut new_ids = Renumbering {
             songs: vec![u32::MAX; old.songs.len()],
-            users: vec![u32::MAX; old.users.len()],
+            users: vec![u32::MAX; old.users.ids.len()],
             combinations: vec![u32::MAX; old.combinations.len()],
+            texts: Vec::new(),
         };
         let mut texts = vec![u32::MAX; old.texts.len()];
         let mut text = |new: &mut Texts, id: u32| -> u32 {
@@ -208,25 +308,28 @@ impl Tables {
         for (id, &(artist, title)) in old.songs.iter().enumerate() {
             if live.songs.contains(id as u32) {
                 let (artist, title) = (text(&mut self.texts, artist), text(&mut self.texts, title));
-                gone.songs[id] = self.song(artist, title);
+                new_ids.songs[id] = self.song(artist, title);
             }
         }
-        let mut users = BitSet::new(old.users.len());
+        let mut users = BitSet::new(old.users.ids.len());
         for (id, combination) in old.combinations.iter().enumerate() {
             if live.combinations.contains(id as u32) {
                 users.insert(combination.user);
             }
         }
         for user in users.iter() {
-            gone.users[user as usize] = self.user(old.user_id(user));
+            new_ids.users[user as usize] = self.user(old.user_id(user));
         }
         for (id, combination) in old.combinations.iter().enumerate() {
             if live.combinations.contains(id as u32) {
-                let profile = combination.profile.map(|id| text(&mut self.texts, id));
-                gone.combinations[id] = self.combination(gone.users[combination.user as usize], profile);
+                let profile = old.profile(combination.profile).map(|id| text(&mut self.texts, id));
+                let profile = self.profile_number(profile);
+                new_ids.combinations[id] =
+                    self.combination(new_ids.users[combination.user as usize], profile);
             }
         }
-        gone
+        new_ids.texts = texts;
+        new_ids
     }
 }
 
@@ -292,9 +395,11 @@ struct Remap {
 }
 
 impl Remaps {
-    /// Forgets all: text ids changed.
-    pub(super) fn clear(&mut self) {
-        self.known.clear();
+    /// Follows a compaction.
+    pub(super) fn renumber(&mut self, new: &Renumbering) {
+        for id in self.known.iter_mut().flat_map(|remap| &mut remap.texts) {
+            *id = new.texts.get(*id as usize).copied().filter(|&id| id != NO_TEXT).unwrap_or(UNSEEN);
+        }
     }
 
     /// Makes sure that every key of `rows` has its text id; returns the place of the column's remap.

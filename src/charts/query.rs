@@ -78,11 +78,11 @@ impl Charts {
 
     /// Every song with at least as many plays as the one at place `limit`.
     fn candidates(&self, minutes: &Range<i64>, limit: usize) -> Vec<Candidate> {
-        let mut plays = vec![0_u64; self.tables.song_count()];
+        let mut plays = vec![0_u32; self.tables.song_count()];
         for (_, pane) in self.panes_between(minutes) {
-            for entry in pane.plays.iter() {
-                if let Some(count) = plays.get_mut(entry.song as usize) {
-                    *count += u64::from(entry.plays);
+            for entry in pane.plays.entries() {
+                if let Some(count) = plays.get_mut(entry.song() as usize) {
+                    *count = count.saturating_add(u32::from(entry.plays()));
                 }
             }
         }
@@ -91,7 +91,12 @@ impl Charts {
         let mut songs = Vec::new();
         for (song, &plays) in plays.iter().enumerate().filter(|(_, plays)| **plays >= least) {
             place[song] = songs.len() as u32;
-            songs.push(Candidate { song: song as u32, plays, listeners: 0, last: i64::MIN });
+            songs.push(Candidate {
+                song: song as u32,
+                plays: u64::from(plays),
+                listeners: 0,
+                last: i64::MIN,
+            });
         }
         self.find_last_plays(minutes, &place, &mut songs);
         self.count_listeners(minutes, &place, &mut songs);
@@ -100,10 +105,10 @@ impl Charts {
 
     fn find_last_plays(&self, minutes: &Range<i64>, place: &[u32], songs: &mut [Candidate]) {
         for (minute, pane) in self.panes_between(minutes) {
-            for entry in pane.plays.iter() {
-                let place = place.get(entry.song as usize).copied().unwrap_or(u32::MAX);
+            for entry in pane.plays.entries() {
+                let place = place.get(entry.song() as usize).copied().unwrap_or(u32::MAX);
                 if let Some(song) = songs.get_mut(place as usize) {
-                    song.last = song.last.max(minute * MINUTE_MS + i64::from(entry.last));
+                    song.last = song.last.max(minute * MINUTE_MS + i64::from(entry.last()));
                 }
             }
         }
@@ -169,7 +174,7 @@ impl Charts {
         let slot = |value: u32| (value as usize).min(none);
         let mut listed: Vec<(u32, u32)> = Vec::new();
         for combination in active.iter().filter_map(|id| self.tables.combination_at(id)) {
-            let value = combination.profile[by.index()];
+            let value = self.tables.profile(combination.profile)[by.index()];
             if several.contains(combination.user) {
                 listed.push((combination.user, value));
             } else {
@@ -197,8 +202,8 @@ impl Charts {
 }
 
 /// The plays of the song at place `limit`, or of the last one that was played at all; none if there is none.
-fn nth_most(plays: &[u64], limit: usize) -> Option<u64> {
-    let mut played: Vec<u64> = plays.iter().copied().filter(|&plays| plays > 0).collect();
+fn nth_most(plays: &[u32], limit: usize) -> Option<u32> {
+    let mut played: Vec<u32> = plays.iter().copied().filter(|&plays| plays > 0).collect();
     let place = limit.min(played.len()).checked_sub(1)?;
     let (_, least, _) = played.select_nth_unstable_by_key(place, |&plays| Reverse(plays));
     Some(*least)

@@ -221,7 +221,9 @@ impl Ids {
         let songs: Vec<(u32, u32)> = self.songs.ids.iter().map(|&song| tables.song_texts(song)).collect();
         texts.extend(songs.iter().flat_map(|&(artist, title)| [artist, title]));
         let combinations = || self.combinations.ids.iter().filter_map(|&id| tables.combination_at(id));
-        texts.extend(combinations().flat_map(|known| known.profile).filter(|&id| id != NO_TEXT));
+        texts.extend(
+            combinations().flat_map(|known| tables.profile(known.profile)).filter(|&id| id != NO_TEXT),
+        );
         texts.sort_unstable();
         texts.dedup();
         let texts = Places::new(texts, tables.texts.len());
@@ -239,7 +241,7 @@ impl Ids {
         body.unsigned(combinations().count() as u64);
         for known in combinations() {
             body.unsigned(self.users.of(known.user));
-            known.profile.into_iter().for_each(|id| body.unsigned(text(id)));
+            tables.profile(known.profile).into_iter().for_each(|id| body.unsigned(text(id)));
         }
     }
 }
@@ -247,12 +249,11 @@ impl Ids {
 fn write_pane(body: &mut Writer, ids: &Ids, minute: i64, pane: &Pane) {
     body.signed(minute);
     body.unsigned(pane.late);
-    let plays: Vec<SongPlays> = pane.plays.iter().collect();
-    body.unsigned(plays.len() as u64);
-    for entry in plays {
-        body.unsigned(ids.songs.of(entry.song));
-        body.unsigned(u64::from(entry.plays));
-        body.unsigned(u64::from(entry.last));
+    body.unsigned(pane.plays.entries().len() as u64);
+    for entry in pane.plays.entries() {
+        body.unsigned(ids.songs.of(entry.song()));
+        body.unsigned(u64::from(entry.plays()));
+        body.unsigned(u64::from(entry.last()));
     }
     // Places keep the order of global ids, so the lists stay ascending.
     let local = |&pair: &u64| ids.songs.of((pair >> 32) as u32) << 32 | ids.users.of(pair as u32);
@@ -288,6 +289,7 @@ impl Names {
             .map(|_| {
                 let user = *users.get(body.narrow()? as usize)?;
                 let profile = [text(body)?, text(body)?, text(body)?];
+                let profile = tables.profile_number(profile);
                 Some(tables.combination(user, profile))
             })
             .collect::<Option<_>>()?;
@@ -327,15 +329,12 @@ fn read_state(
 
 fn read_pane(body: &mut Reader<'_>, names: &Names, pane: &mut Pane) -> Option<()> {
     pane.late = body.unsigned()?;
-    let plays = (0..body.count()?)
-        .map(|_| {
-            let song = *names.songs.get(body.narrow()? as usize)?;
-            let plays = body.narrow()?;
-            let last = u16::try_from(body.unsigned()?).ok()?;
-            Some(SongPlays { song, plays, last })
-        })
-        .collect::<Option<_>>()?;
-    pane.plays.set(plays);
+    for _ in 0..body.count()? {
+        let song = *names.songs.get(body.narrow()? as usize)?;
+        let plays = u16::try_from(body.unsigned()?).ok()?;
+        let last = u16::try_from(body.unsigned()?).ok()?;
+        pane.plays.push(SongPlays::new(song, last, plays));
+    }
     for pair in body.ascending()? {
         let song = *names.songs.get(usize::try_from(pair >> 32).ok()?)?;
         let user = *names.users.get(pair as u32 as usize)?;

@@ -8,7 +8,7 @@ use crate::schemas::batch::Activity;
 
 use super::answer::Coverage;
 use super::fold::{Counters, PartitionState};
-use super::intern::{Remaps, Tables};
+use super::intern::{Live, Remaps, Tables};
 use super::settings::ChartSettings;
 use super::snapshot::{self, SnapshotError};
 
@@ -222,24 +222,33 @@ impl Charts {
         clock.map(|clock| clock - self.settings.lateness)
     }
 
-    /// Drops what no pane refers to from the interners once they have doubled since the last time, so that the
-    /// cost stays in proportion to what was added.
+    /// Looks for what no pane refers to in the interners once they have doubled since the last time, so that the
+    /// cost stays in proportion to what was added; drops it if it is half of them.
     fn compact_if_large(&mut self) {
-        if self.tables.entries() >= self.compact_at {
-            self.compact();
+        if self.tables.len() < self.compact_at {
+            return;
         }
+        let live = self.live();
+        if 2 * live.len() <= self.tables.len() {
+            self.compact(&live);
+        }
+        self.compact_at = (2 * self.tables.len()).max(MIN_ENTRIES);
     }
 
-    pub(super) fn compact(&mut self) {
+    pub(super) fn live(&self) -> Live {
         let mut live = self.tables.no_live();
         for (_, pane) in self.partitions.values().flat_map(|state| state.panes.iter()) {
             pane.mark(&mut live);
         }
-        let renumbering = self.tables.compact(&live);
+        live
+    }
+
+    pub(super) fn compact(&mut self, live: &Live) {
+        let renumbering = self.tables.compact(live);
         for pane in self.partitions.values_mut().flat_map(|state| state.panes.iter_mut()) {
             pane.renumber(&renumbering);
         }
-        self.remaps.clear();
-        self.compact_at = (2 * self.tables.entries()).max(MIN_ENTRIES);
+        self.remaps.renumber(&renumbering);
+        self.remaps.purge();
     }
 }

@@ -168,7 +168,10 @@ impl Bench {
                 self.charts.set_idle(&self.logs[partition].0, idle);
                 self.idle[partition] = idle;
             }
-            Step::Compact => self.charts.compact(),
+            Step::Compact => {
+                let live = self.charts.live();
+                self.charts.compact(&live);
+            }
         }
         false
     }
