@@ -58,7 +58,7 @@ fn text_at<'a>(bytes: &'a str, ends: &[usize], id: u32) -> Option<&'a str> {
 /// A user together with what it was then: what `active` entries of panes name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Combination {
-    /// Dense user number.
+    /// User number.
     pub(super) user: u32,
     /// Number of the profile, see [`Tables::profile`].
     pub(super) profile: u32,
@@ -87,57 +87,36 @@ pub(super) struct Tables {
     combination_index: Index<(u32, u32)>,
 }
 
-/// User ids and their dense numbers. Ids that are small for the number of users are looked up in a plain table.
+/// Ids below this are their own numbers, so that finding them touches no table: services number their users from 1.
+const OWN_NUMBERS: u32 = 1 << 21;
+
+/// Numbers of users: small ids as they are, the others from [`OWN_NUMBERS`] on in order of arrival.
 #[derive(Debug, Default)]
 struct Users {
-    ids: Vec<i64>,
-    direct: Vec<u32>,
+    others: Vec<i64>,
     index: Index<i64>,
 }
 
 impl Users {
     #[inline]
     fn number(&mut self, id: i64) -> u32 {
-        match self.direct.get(id as usize) {
-            Some(&number) if number != NONE && id >= 0 => number,
-            _ => self.other_number(id),
-        }
+        if (0..i64::from(OWN_NUMBERS)).contains(&id) { id as u32 } else { self.other_number(id) }
     }
 
     fn other_number(&mut self, id: i64) -> u32 {
-        if let Some(&number) = self.index.get(&id) {
-            return number;
-        }
-        let number = self.ids.len() as u32;
-        self.ids.push(id);
-        // The plain table stays within a few times the number of users.
-        let reach = (4 * self.ids.len()).max(1 << 12);
-        match usize::try_from(id) {
-            Ok(place) if place < reach.max(self.direct.len()) => {
-                if place >= self.direct.len() {
-                    self.grow_direct((place + 1).next_power_of_two());
-                }
-                self.direct[place] = number;
-            }
-            _ => {
-                self.index.insert(id, number);
-            }
+        let next = OWN_NUMBERS + self.others.len() as u32;
+        let number = *self.index.entry(id).or_insert(next);
+        if number == next {
+            self.others.push(id);
         }
         number
     }
 
-    /// Widens the plain table, and moves the ids there that it now reaches.
-    fn grow_direct(&mut self, len: usize) {
-        self.direct.resize(len, NONE);
-        let Self { direct, index, .. } = self;
-        index.retain(|&id, &mut number| {
-            let place = usize::try_from(id).ok().and_then(|place| direct.get_mut(place));
-            let fits = place.is_some();
-            if let Some(place) = place {
-                *place = number;
-            }
-            !fits
-        });
+    fn id(&self, number: u32) -> i64 {
+        match number.checked_sub(OWN_NUMBERS) {
+            None => i64::from(number),
+            Some(place) => self.others.get(place as usize).copied().unwrap_or(i64::MIN),
+        }
     }
 }
 
@@ -170,9 +149,9 @@ impl Tables {
         self.songs.len()
     }
 
-    /// Number of users; every user number is below it.
-    pub(super) fn user_count(&self) -> usize {
-        self.users.ids.len()
+    /// Every user number in use is below it.
+    pub(super) fn user_bound(&self) -> usize {
+        self.last.len()
     }
 
     /// Number of combinations; every combination id is below it.
@@ -219,15 +198,15 @@ impl Tables {
         self.songs.get(song as usize).copied().unwrap_or((NO_TEXT, NO_TEXT))
     }
 
-    /// The dense number of a user.
+    /// The number of a user.
     #[inline]
     pub(super) fn user(&mut self, id: i64) -> u32 {
         self.users.number(id)
     }
 
-    /// The user id of a dense number.
+    /// The user id of a number.
     pub(super) fn user_id(&self, user: u32) -> i64 {
-        self.users.ids.get(user as usize).copied().unwrap_or(i64::MIN)
+        self.users.id(user)
     }
 
     /// The number of a profile.
@@ -247,7 +226,7 @@ impl Tables {
         self.profiles.get(number as usize).copied().unwrap_or([NO_TEXT; 3])
     }
 
-    /// The combination of a user (dense number) and a profile (number).
+    /// The combination of a user (number) and a profile (number).
     #[inline]
     pub(super) fn combination(&mut self, user: u32, profile: u32) -> u32 {
         match self.last.get(user as usize) {
@@ -259,7 +238,7 @@ impl Tables {
     fn other_combination(&mut self, user: u32, profile: u32) -> u32 {
         let user_at = user as usize;
         if user_at >= self.last.len() {
-            self.last.resize(self.users.ids.len().max(user_at + 1), (NONE, NONE));
+            self.last.resize(user_at + 1, (NONE, NONE));
         }
         let next = self.combinations.len() as u32;
         let (last, id_of_last) = self.last[user_at];
@@ -293,7 +272,7 @@ impl Tables {
         let old = std::mem::take(self);
         let mut new_ids = Renumbering {
             songs: vec![u32::MAX; old.songs.len()],
-            users: vec![u32::MAX; old.users.ids.len()],
+            users: vec![u32::MAX; old.user_bound()],
             combinations: vec![u32::MAX; old.combinations.len()],
             texts: Vec::new(),
         };
@@ -311,7 +290,7 @@ impl Tables {
                 new_ids.songs[id] = self.song(artist, title);
             }
         }
-        let mut users = BitSet::new(old.users.ids.len());
+        let mut users = BitSet::new(old.user_bound());
         for (id, combination) in old.combinations.iter().enumerate() {
             if live.combinations.contains(id as u32) {
                 users.insert(combination.user);
@@ -392,6 +371,8 @@ struct Remap {
     /// The weak reference keeps the address from being given to another dictionary.
     dictionary: Weak<Dictionary>,
     texts: Vec<u32>,
+    /// Some keys have no text id: a compaction dropped theirs.
+    has_unseen: bool,
 }
 
 impl Remaps {
@@ -400,6 +381,7 @@ impl Remaps {
         for id in self.known.iter_mut().flat_map(|remap| &mut remap.texts) {
             *id = new.texts.get(*id as usize).copied().filter(|&id| id != NO_TEXT).unwrap_or(UNSEEN);
         }
+        self.known.iter_mut().for_each(|remap| remap.has_unseen = remap.texts.contains(&UNSEEN));
     }
 
     /// Makes sure that every key of `rows` has its text id; returns the place of the column's remap.
@@ -413,13 +395,13 @@ impl Remaps {
         let (Some(remap), Some(keys)) = (self.known.get_mut(place), column.keys.get(rows)) else {
             return place;
         };
-        let unseen = |remap: &Remap, key: u32| remap.texts.get(key as usize).is_none_or(|&id| id == UNSEEN);
-        let is_new = |remap: &Remap, key: u32| key != crate::schemas::column::NULL_KEY && unseen(remap, key);
-        if keys.iter().any(|&key| is_new(remap, key)) {
-            let values = column.dictionary.read();
-            remap.texts.resize(values.len().max(remap.texts.len()), UNSEEN);
+        let values = column.dictionary.read();
+        for key in remap.texts.len()..values.len() {
+            remap.texts.push(values.get(key as u32).map_or(NO_TEXT, |text| texts.intern(text)));
+        }
+        if remap.has_unseen {
             for &key in keys {
-                if let (true, Some(text)) = (is_new(remap, key), values.get(key)) {
+                if let (Some(&UNSEEN), Some(text)) = (remap.texts.get(key as usize), values.get(key)) {
                     remap.texts[key as usize] = texts.intern(text);
                 }
             }
@@ -437,7 +419,11 @@ impl Remaps {
         if let Some(place) = self.known.iter().position(|remap| remap.dictionary.as_ptr() == address) {
             return place;
         }
-        self.known.push(Remap { dictionary: Arc::downgrade(dictionary), texts: Vec::new() });
+        self.known.push(Remap {
+            dictionary: Arc::downgrade(dictionary),
+            texts: Vec::new(),
+            has_unseen: false,
+        });
         self.known.len() - 1
     }
 

@@ -49,8 +49,8 @@ impl Charts {
                 active.insert(id);
             }
         }
-        let mut users = BitSet::new(self.tables.user_count());
-        let mut several = BitSet::new(self.tables.user_count());
+        let mut users = BitSet::new(self.tables.user_bound());
+        let mut several = BitSet::new(self.tables.user_bound());
         for combination in active.iter().filter_map(|id| self.tables.combination_at(id)) {
             if !users.insert(combination.user) {
                 several.insert(combination.user);

@@ -211,7 +211,7 @@ impl Ids {
         users.dedup();
         Self {
             songs: Places::new(live.songs.iter().collect(), tables.song_count()),
-            users: Places::new(users, tables.user_count()),
+            users: Places::new(users, tables.user_bound()),
             combinations: Places::new(combinations, tables.combination_count()),
         }
     }
