@@ -68,7 +68,132 @@ fn row(users: &'static [i64], drift: i64) -> impl Strategy<Value = Row> {
     ];
     (
         time,
-        prop::option::weighted(0.9, prop::sample::select(users))
+        prop::option::weighted(0.9, prop::sample::select(users)),
+        text(&["free", "paid"]),
+        text(&["F", "M"]),
+        text(&["CA", "NY", "TX"]),
+        owned(&["a", "b"]),
+        owned(&["x", "y", "z"]),
+        prop_oneof![4 => Just(-1), 1 => Just(BASE)],
+    )
+        .prop_map(move |(time, user, level, gender, state, artist, song, timestamp)| {
+            let ts = (BASE + drift + time).div_euclid(1000) * 1000 + time.rem_euclid(2);
+            Row { offset: 0, timestamp, ts, user, level, gender, state, artist, song }
+        })
+}
+
+fn log(users: &'static [i64]) -> impl Strategy<Value = Vec<Row>> {
+    let rows = (0..120_i64).map(|place| row(users, place * MINUTE)).collect::<Vec<_>>();
+    (rows, 1..=3_usize, 0..120_usize).prop_map(|(rows, every, skipped)| {
+        let mut rows = numbered(rows.into_iter().skip(skipped).step_by(every).collect());
+        // Control records leave holes in the offsets.
+        rows.iter_mut().for_each(|row| row.offset += row.offset / 7);
+        rows
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let partition = || 0..4_usize;
+    prop_oneof![
+        12 => (partition(), 0..25_usize, 0..4_usize)
+            .prop_map(|(partition, rows, again)| Step::Batch { partition, rows, again }),
+        1 => partition().prop_map(|partition| Step::Hole { partition }),
+        1 => partition().prop_map(|partition| Step::Revoke { partition }),
+        2 => partition().prop_map(|partition| Step::Snapshot { partition }),
+        2 => partition().prop_map(|partition| Step::Restore { partition }),
+        2 => (partition(), any::<bool>()).prop_map(|(partition, idle)| Step::Idle { partition, idle }),
+        1 => Just(Step::Compact),
+    ]
+}
+
+/// Charts under test, and what the oracle needs to know of them.
+struct Bench {
+    charts: Charts,
+    logs: Vec<(Source, Vec<Row>)>,
+    encoders: Vec<Encoder>,
+    idle: Vec<bool>,
+    snapshots: BTreeMap<usize, (i64, Vec<u8>)>,
+}
+
+impl Bench {
+    fn new(logs: Vec<Vec<Row>>) -> Self {
+        let kinds = [EventKind::Listen, EventKind::Listen, EventKind::PageView, EventKind::Auth];
+        let logs: Vec<_> = (0..).zip(kinds).map(|(number, kind)| source(kind, number)).zip(logs).collect();
+        let mut charts = Charts::new(settings());
+        logs.iter().for_each(|(source, _)| charts.assign(source, 0));
+        let encoders = logs.iter().map(|_| Encoder::default()).collect();
+        Self { charts, idle: vec![false; logs.len()], logs, encoders, snapshots: BTreeMap::new() }
+    }
+
+    fn end(&self, partition: usize) -> i64 {
+        self.charts.end(&self.logs[partition].0).unwrap()
+    }
+
+    fn apply(&mut self, partition: usize, start: i64, end: i64) -> Applied {
+        let (source, log) = &self.logs[partition];
+        let rows: Vec<Row> = log.iter().filter(|row| (start..end).contains(&row.offset)).cloned().collect();
+        let activity = self.encoders[partition].encode(source.kind, &rows);
+        self.charts.apply(source, &activity.view(), start, end)
+    }
+
+    /// Does the step; says whether the set of partitions (or what one of them holds) was replaced.
+    fn step(&mut self, step: &Step) -> bool {
+        match *step {
+            Step::Batch { partition, rows, again } => {
+                let at = self.end(partition);
+                let start = (at - again as i64).max(0);
+                let end = start + rows as i64;
+                let expected = if end <= at { Applied::Known } else { self.folded(partition, at, end) };
+                assert_eq!(self.apply(partition, start, end), expected);
+            }
+            Step::Hole { partition } => {
+                let at = self.end(partition);
+                assert_eq!(self.apply(partition, at + 1, at + 9), Applied::Hole { expected: at });
+            }
+            Step::Revoke { partition } => {
+                let source = self.logs[partition].0.clone();
+                assert!(self.charts.revoke(&source));
+                assert_eq!(self.apply(partition, 0, 5), Applied::Unassigned);
+                self.charts.assign(&source, 0);
+                self.idle[partition] = false;
+                return true;
+            }
+            Step::Snapshot { partition } => {
+                let bytes = self.charts.snapshot(&self.logs[partition].0).unwrap();
+                self.snapshots.insert(partition, (self.end(partition), bytes));
+            }
+            Step::Restore { partition } => {
+                let Some((end, bytes)) = self.snapshots.get(&partition) else { return false };
+                assert_eq!(self.charts.restore(&self.logs[partition].0, bytes), Ok(*end));
+                self.idle[partition] = false;
+                return true;
+            }
+            Step::Idle { partition, idle } => {
+                self.charts.set_idle(&self.logs[partition].0, idle);
+                self.idle[partition] = idle;
+            }
+            Step::Compact => {
+                let live = self.charts.live();
+                self.charts.compact(&live);
+            }
+        }
+        false
+    }
+
+    fn folded(&self, partition: usize, from: i64, to: i64) -> Applied {
+        let rows = self.logs[partition].1.iter().filter(|row| (from..to).contains(&row.offset)).count();
+        Applied::Folded { rows }
+    }
+
+    fn oracle(&self) -> Oracle<'_> {
+        let logs: Logs<'_> = self
+            .logs
+            .iter()
+            .enumerate()
+            .map(|(partition, (source, log))| {
+                let end = self.end(partition);
+                let rows = log.partition_point(|row| row.offset < end);
+                (source.clone(), (&log[..rows], self.idle[partition]))
             })
             .collect();
         Oracle::new(&settings(), &logs)
