@@ -1,4 +1,9 @@
 //! The lake: names and ledger decisions (pure), Parquet encoding, and the stores behind one trait.
 
+pub mod chain;
+pub mod codec;
 pub mod encode;
+pub mod layout;
+pub mod ledger;
 pub mod store;
+pub mod verify;

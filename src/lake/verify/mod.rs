@@ -1,0 +1,1 @@
+//! Proves that the lake is what the ledger says.
