@@ -3,5 +3,6 @@
 //! `ARCHITECTURE.md` shows how the modules fit; [`pipeline`] holds all wiring.
 
 pub mod charts;
+pub mod config;
 pub mod lake;
 pub mod schemas;
