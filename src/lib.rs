@@ -2,7 +2,11 @@
 //!
 //! `ARCHITECTURE.md` shows how the modules fit; [`pipeline`] holds all wiring.
 
+pub mod actors;
 pub mod charts;
+pub mod cli;
 pub mod config;
+pub mod kafka;
 pub mod lake;
+pub mod pipeline;
 pub mod schemas;

@@ -1,0 +1,114 @@
+//! Client settings that consumers, producers and admin clients share.
+
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::config::KafkaSettings;
+
+/// Brokers, security and the properties passed through. Callers set what makes the guarantees after this, so that a
+/// property passed through never overrides it.
+pub fn client_config(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (name, value) in &settings.properties {
+        config.set(name, value.expose());
+    }
+    config.set("bootstrap.servers", &settings.brokers);
+    config.set("client.id", "beatlytica");
+    config.set("security.protocol", &settings.security_protocol);
+    config.set("topic.metadata.refresh.interval.ms", settings.metadata_interval.as_millis().to_string());
+    let texts = [
+        ("sasl.mechanism", settings.sasl_mechanism.as_deref()),
+        ("sasl.username", settings.sasl_username.as_deref()),
+        ("sasl.password", settings.sasl_password.as_ref().map(|secret| secret.expose())),
+        ("ssl.key.password", settings.ssl_key_password.as_ref().map(|secret| secret.expose())),
+    ];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            config.set(name, value);
+        }
+    }
+    let files = [
+        ("ssl.ca.location", &settings.ssl_ca_location),
+        ("ssl.certificate.location", &settings.ssl_certificate_location),
+        ("ssl.key.location", &settings.ssl_key_location),
+    ];
+    for (name, file) in files {
+        if let Some(file) = file {
+            config.set(name, file.to_string_lossy());
+        }
+    }
+    config
+}
+
+/// What a client error means and what to do, in one line.
+pub fn explain(error: &KafkaError, settings: &KafkaSettings) -> String {
+    let brokers = &settings.brokers;
+    if let KafkaError::ClientConfig(_, problem, name, _) = error {
+        return format!("Kafka client setting {name} is refused: {problem}; see kafka.properties");
+    }
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::Resolve,
+        ) => format!(
+            "no broker answers at {brokers}; check kafka.brokers (--brokers), kafka.security_protocol and that the broker runs"
+        ),
+        Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => format!(
+            "the broker at {brokers} refused the sign-in; check kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password"
+        ),
+        Some(RDKafkaErrorCode::SSL) => format!(
+            "TLS with {brokers} failed; check kafka.ssl_ca_location and kafka.security_protocol ({error})"
+        ),
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed,
+        ) => format!("the broker does not allow this ({error}); grant the user the right by an ACL"),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(environment: &[(&str, &str)]) -> KafkaSettings {
+        let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+        crate::config::load(None, environment, &[]).expect("valid").settings.kafka
+    }
+
+    #[test]
+    fn properties_pass_through_and_never_win() {
+        let config = client_config(&settings(&[
+            ("BEATLYTICA__KAFKA__BROKERS", "real:9092"),
+            ("BEATLYTICA__KAFKA__PROPERTIES__SOCKET_KEEPALIVE_ENABLE", "true"),
+            ("BEATLYTICA__KAFKA__PROPERTIES__SECURITY_PROTOCOL", "ssl"),
+        ]));
+        assert_eq!(config.get("socket.keepalive.enable"), Some("true"));
+        assert_eq!(config.get("security.protocol"), Some("plaintext"));
+        assert_eq!(config.get("bootstrap.servers"), Some("real:9092"));
+        assert_eq!(config.get("sasl.password"), None);
+    }
+
+    #[test]
+    fn sasl_settings_arrive() {
+        let config = client_config(&settings(&[
+            ("BEATLYTICA__KAFKA__SECURITY_PROTOCOL", "SASL_SSL"),
+            ("BEATLYTICA__KAFKA__SASL_MECHANISM", "SCRAM-SHA-512"),
+            ("BEATLYTICA__KAFKA__SASL_USERNAME", "me"),
+            ("BEATLYTICA__KAFKA__SASL_PASSWORD", "secret"),
+        ]));
+        assert_eq!(config.get("security.protocol"), Some("sasl_ssl"));
+        assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
+        assert_eq!(config.get("sasl.password"), Some("secret"));
+    }
+
+    #[test]
+    fn an_unreachable_broker_is_said_in_words() {
+        let error = KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure);
+        let text = explain(&error, &settings(&[]));
+        assert!(text.contains("no broker answers at 127.0.0.1:9092"), "{text}");
+    }
+}
