@@ -2,7 +2,16 @@
 //!
 //! `ARCHITECTURE.md` shows how the modules fit; [`pipeline`] holds all wiring.
 
+pub mod actors;
 pub mod charts;
+pub mod cli;
+pub mod config;
+pub mod fault;
 pub mod http;
+pub mod kafka;
 pub mod lake;
+pub mod messages;
+pub mod metrics;
+pub mod pipeline;
 pub mod schemas;
+pub mod status;

@@ -1,9 +1,13 @@
-//! Kafka: client settings, batch consumption, and what the engine asks of a partition's log.
+//! Kafka: client settings, batch consumption, producing, and what the engine asks of a partition's log.
 
 pub mod client;
 pub mod gate;
+pub mod lines;
+pub mod log;
 pub mod native;
 pub mod poller;
+pub mod producer;
+pub mod topics;
 
 use std::fmt;
 use std::sync::Arc;

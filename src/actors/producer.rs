@@ -1,0 +1,163 @@
+//! Sends records into Kafka at a set rate.
+//!
+//! Its mailbox takes one chunk after the other: a chunk that waits for room in the client's queue, or for its time,
+//! holds its place (`AtomicResponse`), so whoever reads the input is held back too. Chunks are small enough
+//! ([`chunk_records`]) that a request to stop waits a tenth of a second at most, or for one record.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::kafka::lines::Chunk;
+use crate::kafka::producer::{Origin, RecordProducer, Undelivered};
+
+/// Chunks that may wait in the mailbox: the reader fills one while the other is being sent.
+const MAILBOX: usize = 2;
+
+/// Most records in a chunk.
+const MAX_CHUNK_RECORDS: usize = 4096;
+
+/// Why a chunk was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ProduceError {
+    /// The producer was asked to stop.
+    #[error("stopped on request")]
+    Stopped,
+    /// A record, of this chunk or an earlier one, did not get into the topic.
+    #[error(transparent)]
+    Undelivered(#[from] Undelivered),
+}
+
+/// From whoever reads the input: send these records to the topic. Answered once all are in the client's queue.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ProduceError>")]
+pub struct Produce {
+    /// Index of the input file, for error messages.
+    pub file: usize,
+    /// The records.
+    pub chunk: Chunk,
+}
+
+/// From whoever started the producer: refuse every chunk from now on. What is in the client's queue is still sent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StopProducing;
+
+/// From whoever started the producer: answer once every record taken so far is acknowledged by the broker.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ProduceError>")]
+pub struct Flush;
+
+/// Records a chunk may have at `rate` records a second (none: as fast as it goes).
+pub fn chunk_records(rate: Option<u32>) -> usize {
+    rate.map_or(MAX_CHUNK_RECORDS, |rate| (rate as usize / 10).clamp(1, MAX_CHUNK_RECORDS))
+}
+
+/// The actor.
+pub struct Producer {
+    client: Arc<RecordProducer>,
+    topic: Arc<str>,
+    pace: Option<Pace>,
+    stopped: bool,
+}
+
+impl Producer {
+    /// A producer into `topic`, at most `rate` records a second.
+    pub fn new(client: Arc<RecordProducer>, topic: &str, rate: Option<u32>) -> Self {
+        let pace = rate.map(|rate| Pace { rate: rate.max(1), sent: 0, since: None });
+        Self { client, topic: topic.into(), pace, stopped: false }
+    }
+}
+
+impl Actor for Producer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Produce> for Producer {
+    type Result = AtomicResponse<Self, Result<(), ProduceError>>;
+
+    fn handle(&mut self, message: Produce, _: &mut Self::Context) -> Self::Result {
+        if self.stopped {
+            return AtomicResponse::new(Box::pin(fut::ready(Err(ProduceError::Stopped))));
+        }
+        let (client, topic) = (Arc::clone(&self.client), Arc::clone(&self.topic));
+        let due = self.pace.as_mut().map(|pace| pace.take(message.chunk.len() as u64, Instant::now()));
+        let work = async move {
+            if let Some(due) = due {
+                tokio::time::sleep_until(due).await;
+            }
+            for line in message.chunk.lines() {
+                let origin = Origin { file: message.file, line: line.number };
+                client.enqueue(&topic, line.key.map(str::as_bytes), line.value, origin).await?;
+            }
+            Ok(client.check()?)
+        };
+        AtomicResponse::new(Box::pin(work.into_actor(self)))
+    }
+}
+
+impl Handler<StopProducing> for Producer {
+    type Result = ();
+
+    fn handle(&mut self, _: StopProducing, _: &mut Self::Context) {
+        self.stopped = true;
+    }
+}
+
+impl Handler<Flush> for Producer {
+    type Result = ResponseFuture<Result<(), ProduceError>>;
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        let client = Arc::clone(&self.client);
+        Box::pin(async move { Ok(client.flush().await?) })
+    }
+}
+
+/// Says when records are due: the n-th one n/rate seconds after the first.
+#[derive(Debug)]
+struct Pace {
+    rate: u32,
+    sent: u64,
+    since: Option<Instant>,
+}
+
+impl Pace {
+    /// Takes `records` into account and says when they may go.
+    fn take(&mut self, records: u64, now: Instant) -> Instant {
+        let since = *self.since.get_or_insert(now);
+        let due = since + std::time::Duration::from_secs_f64(self.sent as f64 / f64::from(self.rate));
+        self.sent += records;
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn chunks_shrink_with_the_rate() {
+        assert_eq!(chunk_records(None), MAX_CHUNK_RECORDS);
+        assert_eq!(chunk_records(Some(1)), 1);
+        assert_eq!(chunk_records(Some(1000)), 100);
+        assert_eq!(chunk_records(Some(u32::MAX)), MAX_CHUNK_RECORDS);
+    }
+
+    #[test]
+    fn the_pace_is_kept_over_the_whole_run() {
+        let now = Instant::now();
+        let mut pace = Pace { rate: 100, sent: 0, since: None };
+        assert_eq!(pace.take(50, now), now);
+        assert_eq!(pace.take(50, now), now + Duration::from_millis(500));
+        // A chunk that came late does not move the ones after it.
+        assert_eq!(pace.take(50, now + Duration::from_secs(9)), now + Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,153 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::Override;
+
+/// Turns a music service's events into live charts and an exactly-once Parquet lake.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 `verify` found damage.\n\
+                  Settings: built-in < --config FILE < environment BEATLYTICA__SECTION__KEY < flags; \
+                  `beatlytica config show` lists them."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) settings: SettingsArgs,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags that say where settings come from, or override them.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {
+    /// Settings file (TOML).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Overrides kafka.brokers.
+    #[arg(long, global = true, value_name = "HOST:PORT,...")]
+    brokers: Option<String>,
+    /// Overrides lake.url: file:///folder or gs://bucket/prefix.
+    #[arg(long, global = true, value_name = "URL")]
+    lake_url: Option<String>,
+    /// Overrides http.listen.
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+impl SettingsArgs {
+    pub(super) fn overrides(&self) -> Vec<Override> {
+        let flags = [
+            ("kafka.brokers", "--brokers", &self.brokers),
+            ("lake.url", "--lake-url", &self.lake_url),
+            ("http.listen", "--listen", &self.listen),
+        ];
+        let given = flags
+            .into_iter()
+            .filter_map(|(key, flag, value)| value.clone().map(|value| Override { key, flag, value }));
+        given.collect()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Reads the topics, serves the charts and writes the lake.
+    Run {
+        /// Stop once all that the topics held at the start is in the lake.
+        #[arg(long)]
+        exit_at_end: bool,
+    },
+    /// Sends files of JSON lines into a topic, keyed by listener.
+    Replay(ReplayArgs),
+    /// Proves that the lake is what the ledger says.
+    Verify {
+        /// Also prove that what Kafka still holds is what the lake has.
+        #[arg(long)]
+        kafka: bool,
+    },
+    /// Deals with topics that were created anew.
+    Epoch {
+        #[command(subcommand)]
+        command: EpochCommand,
+    },
+    /// Shows or checks the effective settings.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Prints a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Prints the manual page (roff): `beatlytica man | man -l -`.
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Files, plain, zstd or gzip; `-` is standard input. Sent one after the other.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// The topic to send to.
+    #[arg(long)]
+    pub(super) topic: String,
+    /// Records a second; as fast as it goes without.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) rate: Option<u32>,
+    /// Create the topic with N partitions if it does not exist.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) create_partitions: Option<i32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EpochCommand {
+    /// Closes the topic's present epoch and opens the next, after the topic was created anew.
+    Open {
+        /// The topic.
+        #[arg(long)]
+        topic: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Prints the effective settings as TOML, secrets hidden, with the source of each.
+    Show,
+    /// Exits with 0 if the settings hold up, else prints what is wrong and exits with 2.
+    Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_flags_stand_before_or_after_the_command() {
+        for line in [["beatlytica", "--brokers", "a:1", "run"], ["beatlytica", "run", "--brokers", "a:1"]] {
+            let cli = Cli::try_parse_from(line).expect("parses");
+            let expected = Override { key: "kafka.brokers", flag: "--brokers", value: "a:1".to_owned() };
+            assert_eq!(cli.settings.overrides(), [expected]);
+        }
+    }
+
+    #[test]
+    fn rates_and_partitions_are_positive() {
+        for flag in ["--rate", "--create-partitions"] {
+            let line = ["beatlytica", "replay", "-", "--topic", "t", flag, "0"];
+            assert!(Cli::try_parse_from(line).is_err(), "{flag} 0");
+        }
+    }
+}

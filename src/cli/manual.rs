@@ -1,0 +1,21 @@
+//! Shell completions and the manual page, made from the arguments' definition.
+
+use std::io::{self, Write as _};
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::args::Cli;
+
+pub(super) fn completions(shell: Shell) -> io::Result<()> {
+    // Written to memory first: the generator panics where it cannot write, as to a closed pipe.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "beatlytica", &mut script);
+    io::stdout().write_all(&script)
+}
+
+pub(super) fn page() -> io::Result<()> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    io::stdout().write_all(&page)
+}

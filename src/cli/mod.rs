@@ -1,0 +1,109 @@
+//! The command line: arguments, exit codes, and which part of the library each command calls.
+
+mod args;
+mod config;
+mod logging;
+mod manual;
+mod replay;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{ConfigError, Loaded, load};
+use crate::pipeline::{self, RunOptions, Verdict, VerifyOptions};
+use args::{Cli, Command, ConfigCommand, EpochCommand};
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed,
+    Usage,
+    Damaged,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        ExitCode::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Failed => 1,
+            Outcome::Usage => 2,
+            Outcome::Damaged => 3,
+        })
+    }
+}
+
+/// Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage or settings, 3 `verify` found damage.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Asked-for help is no error; a closed pipe while printing it is no news.
+            let _ = error.print();
+            return if error.use_stderr() { Outcome::Usage } else { Outcome::Done }.into();
+        }
+    };
+    match dispatch(cli) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            for line in format!("{error:#}").lines() {
+                eprintln!("error: {line}");
+            }
+            let usage = error.is::<ConfigError>();
+            if usage { Outcome::Usage } else { Outcome::Failed }.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
+    match cli.command {
+        Command::Completions { shell } => manual::completions(shell)?,
+        Command::Man => manual::page()?,
+        Command::Config { command } => {
+            let loaded = settings(&cli.settings)?;
+            if command == ConfigCommand::Show {
+                config::show(&loaded)?;
+            }
+        }
+        Command::Replay(replay) => {
+            let loaded = settings_with_log(&cli.settings)?;
+            replay::replay(&loaded.settings.kafka, &replay)?;
+        }
+        Command::Run { exit_at_end } => {
+            let loaded = settings_with_log(&cli.settings)?;
+            pipeline::run(loaded.settings, RunOptions { exit_at_end, progress: progress() })?;
+        }
+        Command::Verify { kafka } => {
+            let loaded = settings_with_log(&cli.settings)?;
+            let options = VerifyOptions { kafka, progress: progress() };
+            if pipeline::verify(loaded.settings, options)? == Verdict::Damaged {
+                return Ok(Outcome::Damaged);
+            }
+        }
+        Command::Epoch { command: EpochCommand::Open { topic } } => {
+            let loaded = settings_with_log(&cli.settings)?;
+            pipeline::open_epoch(loaded.settings, &topic)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn settings(args: &args::SettingsArgs) -> Result<Loaded, ConfigError> {
+    // Variables that are not UTF-8 cannot be settings of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    load(args.config.as_deref(), environment, &args.overrides())
+}
+
+fn settings_with_log(args: &args::SettingsArgs) -> anyhow::Result<Loaded> {
+    let loaded = settings(args)?;
+    logging::start(&loaded.settings.log)?;
+    Ok(loaded)
+}
+
+/// Whether a progress bar has somewhere to be drawn.
+fn progress() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal()
+}

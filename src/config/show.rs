@@ -1,0 +1,54 @@
+//! The effective settings as text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use config::ValueKind;
+
+use super::layers::{Merged, PROPERTIES, Sourced};
+use super::secret::{HIDDEN, is_secret};
+
+/// TOML of all values, secrets hidden, each line with its source behind it.
+pub(super) fn toml(merged: &Merged) -> String {
+    let mut sections: BTreeMap<&str, Vec<(&str, &str, &Sourced)>> = BTreeMap::new();
+    for (key, sourced) in merged {
+        let (section, name) = split(key);
+        sections.entry(section).or_default().push((name, key, sourced));
+    }
+    let mut out = String::new();
+    for (section, lines) in sections {
+        let gap = if out.is_empty() { "" } else { "\n" };
+        let _ = writeln!(out, "{gap}[{section}]");
+        for (name, key, sourced) in lines {
+            let value = literal(key, &sourced.value.kind);
+            let _ = writeln!(out, "{} = {value}  # {}", quoted_key(name), sourced.origin);
+        }
+    }
+    out
+}
+
+fn split(key: &str) -> (&str, &str) {
+    match key.strip_prefix(PROPERTIES) {
+        Some(property) => (&PROPERTIES[..PROPERTIES.len() - 1], property),
+        None => key.rsplit_once('.').unwrap_or(("", key)),
+    }
+}
+
+fn quoted_key(name: &str) -> String {
+    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if bare { name.to_owned() } else { ::toml::Value::from(name).to_string() }
+}
+
+fn literal(key: &str, kind: &ValueKind) -> String {
+    let value = match kind {
+        ValueKind::Boolean(value) => ::toml::Value::from(*value),
+        ValueKind::I64(value) => ::toml::Value::from(*value),
+        ValueKind::Float(value) => ::toml::Value::from(*value),
+        other => {
+            let text = other.to_string();
+            let hide = is_secret(key) && !text.is_empty();
+            ::toml::Value::from(if hide { HIDDEN.to_owned() } else { text })
+        }
+    };
+    value.to_string()
+}

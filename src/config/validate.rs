@@ -1,0 +1,220 @@
+//! What must hold between and beyond the values' types.
+
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::layers::Merged;
+use super::{Problem, Settings};
+use crate::schemas::EventKind;
+
+const MIB: usize = 1 << 20;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Adds every violated rule to `problems`.
+pub(super) fn check(settings: &Settings, merged: &Merged, problems: &mut Vec<Problem>) {
+    let mut check = Check { merged, problems };
+    positive_intervals(settings, &mut check);
+    kafka(settings, &mut check);
+    lake(settings, &mut check);
+    memory(settings, &mut check);
+    windows(settings, &mut check);
+    rest(settings, &mut check);
+}
+
+struct Check<'a> {
+    merged: &'a Merged,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn require(&mut self, holds: bool, key: &str, message: impl Into<String>) {
+        if !holds {
+            let origin = self.merged.get(key).map_or_else(String::new, |sourced| sourced.origin.clone());
+            self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
+        }
+    }
+}
+
+fn positive_intervals(settings: &Settings, check: &mut Check<'_>) {
+    let Settings { kafka, lake, gcs, windows, supervisor, .. } = settings;
+    let intervals = [
+        ("kafka.session_timeout", kafka.session_timeout),
+        ("kafka.request_timeout", kafka.request_timeout),
+        ("kafka.metadata_interval", kafka.metadata_interval),
+        ("lake.upload_interval", lake.upload_interval),
+        ("lake.snapshot_interval", lake.snapshot_interval),
+        ("gcs.deadline", gcs.deadline),
+        ("windows.idle_after", windows.idle_after),
+        ("windows.max_ahead", windows.max_ahead),
+        ("windows.future_limit", windows.future_limit),
+        ("supervisor.stuck_after", supervisor.stuck_after),
+        ("supervisor.restart_window", supervisor.restart_window),
+        ("supervisor.backoff_initial", supervisor.backoff_initial),
+        ("supervisor.drain_deadline", supervisor.drain_deadline),
+    ];
+    for (key, interval) in intervals {
+        check.require(!interval.is_zero(), key, "must be longer than nothing");
+    }
+}
+
+fn kafka(settings: &Settings, check: &mut Check<'_>) {
+    let kafka = &settings.kafka;
+    let brokers =
+        !kafka.brokers.is_empty() && kafka.brokers.split(',').all(|broker| host_and_port(broker.trim()));
+    check.require(brokers, "kafka.brokers", "must be host:port, or several separated by commas");
+    check.require(!kafka.group_id.is_empty(), "kafka.group_id", "must not be empty");
+    let protocols = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+    check.require(
+        protocols.contains(&kafka.security_protocol.as_str()),
+        "kafka.security_protocol",
+        format!("must be one of {}", protocols.join(", ")),
+    );
+    if kafka.security_protocol.starts_with("sasl_") {
+        check.require(
+            kafka.sasl_mechanism.is_some(),
+            "kafka.sasl_mechanism",
+            "must be set with this kafka.security_protocol, for example to SCRAM-SHA-512",
+        );
+        if kafka.sasl_mechanism.as_deref() != Some("OAUTHBEARER") {
+            let why = "must be set with this kafka.security_protocol";
+            check.require(kafka.sasl_username.is_some(), "kafka.sasl_username", why);
+            check.require(kafka.sasl_password.is_some(), "kafka.sasl_password", why);
+        }
+    }
+    for (key, file) in [
+        ("kafka.ssl_ca_location", &kafka.ssl_ca_location),
+        ("kafka.ssl_certificate_location", &kafka.ssl_certificate_location),
+        ("kafka.ssl_key_location", &kafka.ssl_key_location),
+    ] {
+        let there = file.as_deref().is_none_or(|file| file.exists());
+        check.require(there, key, "names a file that does not exist; correct the path or leave it empty");
+    }
+    check.require(
+        kafka.ssl_certificate_location.is_some() == kafka.ssl_key_location.is_some(),
+        "kafka.ssl_key_location",
+        "must be set together with kafka.ssl_certificate_location",
+    );
+    topics(settings, check);
+    for owned in OWNED_PROPERTIES {
+        check.require(
+            !kafka.properties.contains_key(*owned),
+            &format!("kafka.properties.{owned}"),
+            "is set by the engine itself, its guarantees rest on it; remove it",
+        );
+    }
+}
+
+/// Properties that the protocol depends on, or that have a setting of their own.
+const OWNED_PROPERTIES: &[&str] = &[
+    "bootstrap.servers",
+    "group.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.partition.eof",
+    "enable.idempotence",
+    "auto.offset.reset",
+    "isolation.level",
+    "partition.assignment.strategy",
+    "session.timeout.ms",
+];
+
+fn topics(settings: &Settings, check: &mut Check<'_>) {
+    for (kind, name) in settings.kafka.topics.all() {
+        let key = format!("kafka.topics.{}", kind.table());
+        let legal = name.len() <= 249
+            && !matches!(name, "" | "." | "..")
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        check.require(
+            legal,
+            &key,
+            "must be a topic name: up to 249 letters, digits, dots, dashes, underscores",
+        );
+        let first = EventKind::ALL.into_iter().find(|other| settings.kafka.topics.name(*other) == name);
+        check.require(first == Some(kind), &key, "names a topic that feeds another table already");
+    }
+}
+
+fn host_and_port(broker: &str) -> bool {
+    let address = broker.rsplit_once("://").map_or(broker, |(_, address)| address);
+    match address.rsplit_once(':') {
+        Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0),
+        None => false,
+    }
+}
+
+fn lake(settings: &Settings, check: &mut Check<'_>) {
+    let url = &settings.lake.url;
+    match url.scheme() {
+        "file" => {
+            let local = url.to_file_path().is_ok_and(|path| path.components().count() > 1);
+            check.require(
+                local,
+                "lake.url",
+                "must name a folder on this machine, as in file:///var/lib/beatlytica",
+            );
+        }
+        "gs" => check.require(
+            url.host_str().is_some_and(|bucket| !bucket.is_empty()),
+            "lake.url",
+            "must name a bucket, as in gs://bucket/prefix",
+        ),
+        _ => check.require(false, "lake.url", "must begin with file:// or gs://"),
+    }
+    if let Some(endpoint) = &settings.gcs.endpoint {
+        let http = matches!(endpoint.scheme(), "http" | "https");
+        check.require(http, "gcs.endpoint", "must begin with http:// or https://");
+    }
+    let there = settings.gcs.credentials_file.as_deref().is_none_or(|file| file.exists());
+    check.require(
+        there,
+        "gcs.credentials_file",
+        "names a file that does not exist; correct the path or leave it empty",
+    );
+    let level = (1..=19).contains(&settings.lake.compression_level);
+    check.require(level, "lake.compression_level", "must lie between 1 and 19");
+    check.require(settings.lake.max_batch_bytes >= MIB, "lake.max_batch_bytes", "must be at least 1MiB");
+}
+
+fn memory(settings: &Settings, check: &mut Check<'_>) {
+    check.require(settings.memory.budget >= 8 * MIB, "memory.budget", "must be at least 8MiB");
+    check.require(settings.memory.fetch_budget >= 4 * MIB, "memory.fetch_budget", "must be at least 4MiB");
+    check.require(
+        settings.lake.max_batch_bytes <= settings.memory.budget,
+        "lake.max_batch_bytes",
+        "must not exceed memory.budget, or no batch could ever fill",
+    );
+}
+
+fn windows(settings: &Settings, check: &mut Check<'_>) {
+    let windows = &settings.windows;
+    let needed = DAY.saturating_add(windows.max_ahead).saturating_add(windows.lateness);
+    check.require(
+        windows.retention >= needed,
+        "windows.retention",
+        format!(
+            "must be at least 24h + windows.max_ahead + windows.lateness = {}, or the 24-hour window would miss panes",
+            humantime_serde::re::humantime::format_duration(needed)
+        ),
+    );
+    let limit = DAY * 366;
+    check.require(windows.retention <= limit, "windows.retention", "must not exceed 366 days");
+}
+
+fn rest(settings: &Settings, check: &mut Check<'_>) {
+    let share = settings.decode.reject_limit_share;
+    check.require((0.0..=1.0).contains(&share), "decode.reject_limit_share", "must lie between 0 and 1");
+    let records = settings.decode.reject_limit_records;
+    check.require(records > 0, "decode.reject_limit_records", "must be at least 1");
+    check.require(
+        settings.supervisor.backoff_max >= settings.supervisor.backoff_initial,
+        "supervisor.backoff_max",
+        "must not be shorter than supervisor.backoff_initial",
+    );
+    let directives = EnvFilter::builder().parse(&settings.log.level).is_ok();
+    check.require(
+        directives,
+        "log.level",
+        "must be a level such as info, or directives such as info,beatlytica=debug",
+    );
+}

@@ -1,0 +1,157 @@
+//! An idempotent producer that tells which input record was not delivered.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use thiserror::Error;
+
+use super::client::{client_config, explain};
+use crate::config::KafkaSettings;
+
+/// Bytes of records that may wait in the client; a full queue holds the sender back.
+const QUEUE_KIB: u32 = 64 * 1024;
+
+/// How long a full queue or an unfinished flush is left alone before it is looked at again.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// Where a record came from, for error messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Index of the input file.
+    pub file: usize,
+    /// Line in that file, from 1.
+    pub line: u64,
+}
+
+/// A record that did not get into the topic.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line} was not delivered: {cause}", line = origin.line)]
+pub struct Undelivered {
+    /// Which record.
+    pub origin: Origin,
+    /// Why, in words.
+    pub cause: String,
+}
+
+/// Counts deliveries and keeps the first failure.
+#[derive(Debug, Default)]
+struct Deliveries {
+    delivered: AtomicU64,
+    failure: Mutex<Option<(Origin, KafkaError)>>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<Origin>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, origin: Box<Origin>) {
+        match result {
+            Ok(_) => {
+                self.delivered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err((error, _)) => self.fail(*origin, error.clone()),
+        }
+    }
+}
+
+impl Deliveries {
+    fn fail(&self, origin: Origin, error: KafkaError) {
+        let mut failure = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        failure.get_or_insert((origin, error));
+    }
+
+    fn failure(&self) -> Option<(Origin, KafkaError)> {
+        self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+}
+
+/// An idempotent producer; lz4, batches of up to 1 MB, delivery reports by record.
+pub struct RecordProducer {
+    inner: ThreadedProducer<Deliveries>,
+    settings: KafkaSettings,
+}
+
+impl RecordProducer {
+    /// Makes the client. Nothing is sent yet and the broker need not be there.
+    ///
+    /// # Errors
+    /// The client refuses its settings; in words.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, String> {
+        let mut config = client_config(settings);
+        config
+            .set("enable.idempotence", "true")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "20")
+            .set("batch.size", "1000000")
+            .set("queue.buffering.max.messages", "1000000")
+            .set("queue.buffering.max.kbytes", QUEUE_KIB.to_string())
+            .set("delivery.timeout.ms", "120000");
+        let inner = config
+            .create_with_context(Deliveries::default())
+            .map_err(|error: KafkaError| explain(&error, settings))?;
+        Ok(Self { inner, settings: settings.clone() })
+    }
+
+    /// Puts a record into the client's queue, waiting while that is full.
+    ///
+    /// # Errors
+    /// The record is refused, or an earlier one was not delivered (the queue might stay full for ever).
+    pub async fn enqueue(
+        &self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: &[u8],
+        origin: Origin,
+    ) -> Result<(), Undelivered> {
+        let mut record: BaseRecord<'_, [u8], [u8], Box<Origin>> =
+            BaseRecord::with_opaque_to(topic, Box::new(origin)).payload(value);
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        loop {
+            match self.inner.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                    self.check()?;
+                    record = returned;
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err((error, _)) => return Err(self.undelivered(origin, &error)),
+            }
+        }
+    }
+
+    /// Waits until every record is delivered or has failed. The client gives a record up after two minutes, so this ends.
+    ///
+    /// # Errors
+    /// The first record that was not delivered.
+    pub async fn flush(&self) -> Result<(), Undelivered> {
+        while self.inner.in_flight_count() > 0 {
+            tokio::time::sleep(RETRY).await;
+        }
+        self.check()
+    }
+
+    /// # Errors
+    /// The first record so far that was not delivered.
+    pub fn check(&self) -> Result<(), Undelivered> {
+        match self.inner.context().failure() {
+            Some((origin, error)) => Err(self.undelivered(origin, &error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Records that the broker has acknowledged.
+    pub fn delivered(&self) -> u64 {
+        self.inner.context().delivered.load(Ordering::Relaxed)
+    }
+
+    fn undelivered(&self, origin: Origin, error: &KafkaError) -> Undelivered {
+        Undelivered { origin, cause: explain(error, &self.settings) }
+    }
+}
