@@ -1,10 +1,17 @@
 //! Object stores: a local folder and Google Cloud Storage, behind one small trait.
 
+mod local;
+mod name;
+pub mod retry;
+mod walk;
+
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+
+pub use local::LocalStore;
 
 /// What a store knows of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,4 +116,13 @@ pub async fn list_all(store: &dyn Store, prefix: &str) -> Result<Vec<ObjectMeta>
             return Ok(objects);
         }
     }
+}
+
+/// Refuses to discard anything but the cache.
+fn only_state(name: &str) -> Result<(), StoreError> {
+    if name.starts_with("state/") {
+        return Ok(());
+    }
+    let cause = "only objects of the cache `state/` are ever discarded".into();
+    Err(StoreError::Permanent { op: "discard", name: name.into(), cause })
 }
