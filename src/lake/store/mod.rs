@@ -1,5 +1,7 @@
 //! Object stores: a local folder and Google Cloud Storage, behind one small trait.
 
+pub mod auth;
+pub mod gcs;
 mod local;
 mod name;
 pub mod retry;
@@ -125,4 +127,19 @@ fn only_state(name: &str) -> Result<(), StoreError> {
     }
     let cause = "only objects of the cache `state/` are ever discarded".into();
     Err(StoreError::Permanent { op: "discard", name: name.into(), cause })
+}
+
+/// An error with its causes: libraries tend to keep the telling part for the last of them.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !words.contains(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    words
 }
