@@ -5,6 +5,7 @@ pub mod gcs;
 mod local;
 mod name;
 pub mod retry;
+mod url;
 mod walk;
 
 use std::fmt;
@@ -13,7 +14,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use gcs::{GcsSettings, GcsStore};
 pub use local::LocalStore;
+pub use url::{StoreOpenError, StoreUrl, open};
 
 /// What a store knows of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
