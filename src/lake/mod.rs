@@ -5,5 +5,9 @@ pub mod codec;
 pub mod encode;
 pub mod layout;
 pub mod ledger;
+pub mod parquet_codec;
+pub mod pending;
+pub mod segment;
 pub mod store;
-pub mod verify;
+
+pub use segment::Segment;

@@ -1,1 +1,0 @@
-//! Proves that the lake is what the ledger says.
