@@ -86,8 +86,6 @@ pub struct Whereabouts {
     pub read_from: i64,
     /// End of the last range with a receipt.
     pub receipted: i64,
-    /// A range was decided by an earlier writer and must be read whole before anything else.
-    pub finishing: bool,
 }
 
 /// Partition consumer -> window aggregator: take this partition up, with state up to a receipted offset.

@@ -5,3 +5,5 @@ pub mod partition_consumer;
 pub mod producer;
 pub mod reject_window;
 pub mod restart;
+pub mod upload;
+pub mod uploader;

@@ -21,7 +21,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::TopicPartition;
 use super::gate::{Gate, Waker};
-use super::native::{FetchError, PartitionQueue, Taken, cached_high_watermark};
+use super::native::{PartitionQueue, Taken, cached_high_watermark};
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
 use crate::status::{PartitionStatus, StatusBoard};
 

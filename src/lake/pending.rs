@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Segment;
 use super::codec::{CodecError, NewObject};
-use super::encode::{Counts, Encoder, HourGroup, group_by_hour};
+use super::encode::{Counts, EncodeError, Encoder, HourGroup, Table, group_by_hour};
 use super::layout::{Day, Hour, Name, RangeKey};
 use super::ledger::{Decision, Fingerprint, Hex64};
 use super::parquet_codec::{count_objects, meta_of, named};
@@ -114,6 +114,21 @@ pub struct Range {
 }
 
 impl Range {
+    /// The part of it before `end`.
+    pub fn until(self, end: i64) -> Range {
+        let segments = self.segments.into_iter().map(|segment| {
+            let rows = segment.batch.rows_between(i64::MIN, end);
+            let rejected = segment.batch.rejected_between(i64::MIN, end);
+            Segment {
+                rows: segment.rows.start..segment.rows.end.min(rows.end).max(segment.rows.start),
+                rejected: segment.rejected.start
+                    ..segment.rejected.end.min(rejected.end).max(segment.rejected.start),
+                batch: segment.batch,
+            }
+        });
+        Range { segments: segments.filter(|segment| !segment.is_empty()).collect() }
+    }
+
     /// Number of records, rejected ones included, and the wrapping sum of their hashes.
     pub fn checksum(&self) -> (u64, u64) {
         let mut count = 0;
@@ -158,14 +173,13 @@ impl Range {
     ///
     /// # Errors
     /// Rows that do not fit their schema.
-    pub fn names(&self, key: &RangeKey, table: EventKind) -> Result<Vec<String>, CodecError> {
+    pub fn names(&self, key: &RangeKey, table: EventKind, counts: &Counts) -> Result<Vec<String>, CodecError> {
         let described = key.to_string();
         let groups = group_by_hour(&self.segments).map_err(named(&described))?;
         let mut names: Vec<String> = groups.iter().filter_map(|group| Some(key.data(hour_of(group)?))).collect();
         if let Some(day) = self.first_rejected_day() {
             names.push(key.rejected(day));
         }
-        let counts = self.counts().map_err(named(&described))?;
         let days = |dates: Vec<String>| -> BTreeSet<Day> { dates.iter().filter_map(|date| date.parse().ok()).collect() };
         if table == EventKind::Listen {
             names.extend(days(counts.song_dates()).into_iter().map(|day| key.song_counts(day)));
@@ -179,7 +193,11 @@ impl Range {
         rejected.next().map(|record| Day::of_ms(record.timestamp.max(0)))
     }
 
-    fn counts(&self) -> Result<Counts, super::encode::EncodeError> {
+    /// Song counts and user activity of the range's rows.
+    ///
+    /// # Errors
+    /// Rows that do not fit their schema.
+    pub fn counts(&self) -> Result<Counts, EncodeError> {
         let mut counts = Counts::default();
         for segment in &self.segments {
             if let Some(activity) = segment.batch.activity() {
@@ -193,8 +211,9 @@ impl Range {
     ///
     /// # Errors
     /// Rows that the decision has no name for, or that cannot be encoded.
-    pub fn encode(&self, decision: &Decision, encoder: &mut Encoder) -> Result<Encoded, CodecError> {
+    pub fn encode(&self, decision: &Decision, counts: &Counts) -> Result<Encoded, CodecError> {
         let described = decision.range().to_string();
+        let mut encoder = Encoder::new().map_err(named(&described))?;
         let groups = group_by_hour(&self.segments).map_err(named(&described))?;
         let mut groups: BTreeMap<Hour, HourGroup> =
             groups.into_iter().filter_map(|group| Some((hour_of(&group)?, group))).collect();
@@ -205,7 +224,7 @@ impl Range {
                 Ok(Name::Data { hour, .. }) => match groups.remove(&hour) {
                     Some(group) => encoder.encode_hour(&group, &self.segments, name.to_owned(), &meta),
                     None => {
-                        let table = super::encode::Table::Events(decision.table);
+                        let table = Table::Events(decision.table);
                         encoder.encode_empty(table, name.to_owned(), &meta)
                     }
                 },
@@ -217,8 +236,7 @@ impl Range {
             let cause = format!("it has records of {hour}, for which the decision names no object");
             return Err(CodecError { name: described, cause });
         }
-        let counts = self.counts().map_err(named(&described))?;
-        Ok(Encoded { records, counts: count_objects(decision, &counts, encoder)? })
+        Ok(Encoded { records, counts: count_objects(decision, counts, &mut encoder)? })
     }
 }
 

@@ -1,0 +1,366 @@
+//! Uploader: cuts one partition's records into ranges and runs the ledger protocol for each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::heartbeat::Heartbeat;
+use super::upload::{Job, UploadError, Uploaded};
+use crate::kafka::gate::Gate;
+use crate::kafka::{CommittedOffset, Log, TopicPartition};
+use crate::lake::chain::{Chain, ChainError, Hint, Recovered, Unfinished};
+use crate::lake::ledger::{Decision, LogView};
+use crate::lake::pending::{Offered, Pending};
+use crate::messages::{Deliver, Delivered, Drain, Halt, Receipted, Refused, WhereAreYou, Whereabouts};
+use crate::metrics::Metrics;
+use crate::schemas::Source;
+use crate::status::PartitionStatus;
+
+/// Deliveries that may wait: the consumer sends one at a time, and control messages must find room.
+pub const MAILBOX: usize = 8;
+/// Wait before a failed step is tried again; the store has retried with backoff itself by then.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// When batches are cut.
+#[derive(Debug, Clone, Copy)]
+pub struct UploaderSettings {
+    /// Age of a batch's first record.
+    pub interval: Duration,
+    /// Decoded bytes of one partition.
+    pub max_bytes: usize,
+    /// Event times further ahead of the Kafka timestamp (ms) move no clock.
+    pub future_limit_ms: i64,
+    /// Allowed lateness, ms: what the recorded watermark lies behind the clock.
+    pub lateness_ms: i64,
+}
+
+/// Whom an uploader talks to, and what it works with.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The partition's chain in the ledger.
+    pub chain: Chain,
+    /// The broker's view of the partition.
+    pub log: Arc<dyn Log>,
+    /// Opened wide while a decided range is finished.
+    pub gate: Arc<Gate>,
+    /// The partition's line on the status board.
+    pub status: Arc<PartitionStatus>,
+    /// The window aggregator.
+    pub receipted: Recipient<Receipted>,
+    /// The supervisor.
+    pub refused: Recipient<Refused>,
+    /// Metrics.
+    pub metrics: Metrics,
+}
+
+/// Actor that owns one partition's part of the lake.
+pub struct Uploader {
+    source: Arc<Source>,
+    partition: TopicPartition,
+    settings: UploaderSettings,
+    around: Surroundings,
+    heartbeat: Arc<Heartbeat>,
+    pending: Pending,
+    head: Option<Decision>,
+    /// A decided range that must be finished before another is decided.
+    unfinished: Option<Unfinished>,
+    read_from: i64,
+    uploading: bool,
+    due: Option<SpawnHandle>,
+    /// Deliveries that wait for room.
+    waiting: Vec<oneshot::Sender<()>>,
+    drains: Vec<oneshot::Sender<bool>>,
+}
+
+impl Uploader {
+    /// An uploader that reads the ledger before anything else.
+    pub fn new(
+        source: Arc<Source>,
+        settings: UploaderSettings,
+        around: Surroundings,
+        heartbeat: Arc<Heartbeat>,
+    ) -> Self {
+        let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
+        Self {
+            source,
+            partition,
+            settings,
+            around,
+            heartbeat,
+            pending: Pending::starting_at(0),
+            head: None,
+            unfinished: None,
+            read_from: 0,
+            uploading: false,
+            due: None,
+            waiting: Vec::new(),
+            drains: Vec::new(),
+        }
+    }
+
+    /// Reads the ledger; the mailbox waits. Tries again for ever, for nothing can be done without it.
+    fn recover(&mut self, ctx: &mut Context<Self>) {
+        let (around, partition) = (self.around.clone(), self.partition.clone());
+        let heartbeat = Arc::clone(&self.heartbeat);
+        let recovery = async move {
+            loop {
+                let work = heartbeat.work();
+                crate::fault::point("uploader.recover").await;
+                match recover(&around, &partition).await {
+                    Err(error) if error.is_transient() => {
+                        tracing::warn!(%partition, %error, "recovery is tried again");
+                    }
+                    other => return other,
+                }
+                drop(work);
+                tokio::time::sleep(RETRY).await;
+            }
+        };
+        ctx.wait(recovery.into_actor(self).map(|recovered, actor, ctx| match recovered {
+            Ok(recovered) => actor.recovered(recovered),
+            Err(error) => actor.refuse(&error.to_string(), ctx),
+        }));
+    }
+
+    fn recovered(&mut self, recovered: Recovered) {
+        let table = self.source.kind.table();
+        for gap in &recovered.gaps {
+            self.around.metrics.ranges.with_label_values(&[table, "gap"]).inc();
+            self.around.metrics.lost.with_label_values(&[table]).inc_by((gap.end - gap.start).max(0) as u64);
+        }
+        let position = match &recovered.unfinished {
+            Some(unfinished) => unfinished.decision.start,
+            None => recovered.head_end,
+        };
+        self.read_from = match (&recovered.unfinished, recovered.fingerprint) {
+            (Some(unfinished), _) => unfinished.survivors_from,
+            (None, Some(fingerprint)) => fingerprint.offset.min(position),
+            (None, None) => position,
+        };
+        self.pending = Pending::starting_at(position.max(self.read_from.min(recovered.head_end)));
+        self.around.gate.set_urgent(recovered.unfinished.is_some());
+        self.around.status.set_head(Some(position));
+        tracing::info!(partition = %self.partition, position, finishing = recovered.unfinished.is_some(), "ledger read");
+        self.head = recovered.head.filter(|_| recovered.unfinished.is_none());
+        self.unfinished = recovered.unfinished;
+    }
+
+    /// Tells the supervisor that an operator must act, and stops.
+    fn refuse(&mut self, why: &str, ctx: &mut Context<Self>) {
+        let refused = Refused { partition: self.partition.clone(), why: why.to_owned() };
+        let told = self.around.refused.send(refused);
+        ctx.wait(told.into_actor(self).map(|_, _, ctx| ctx.stop()));
+    }
+
+    fn is_due(&self) -> bool {
+        let budget = self.around.gate.budget();
+        let bytes = self.pending.bytes();
+        bytes >= self.settings.max_bytes || (bytes > 0 && budget.used() * 4 >= budget.limit() * 3)
+    }
+
+    /// Starts an upload if there is a reason for one and none is under way.
+    fn consider(&mut self, forced: bool, ctx: &mut Context<Self>) {
+        if self.uploading {
+            return;
+        }
+        match &self.unfinished {
+            Some(unfinished) if self.pending.end() >= unfinished.decision.end => self.upload(ctx),
+            Some(_) => self.answer_drains(false),
+            None if !self.pending.has_records() => self.answer_drains(true),
+            None if forced || !self.drains.is_empty() || self.is_due() => self.upload(ctx),
+            None => {}
+        }
+    }
+
+    fn answer_drains(&mut self, drained: bool) {
+        for drain in self.drains.drain(..) {
+            // The asker may have given up at its deadline.
+            let _ = drain.send(drained);
+        }
+    }
+
+    fn upload(&mut self, ctx: &mut Context<Self>) {
+        self.uploading = true;
+        if let Some(due) = self.due.take() {
+            ctx.cancel_future(due);
+        }
+        let job = Job {
+            chain: self.around.chain.clone(),
+            log: Arc::clone(&self.around.log),
+            source: Arc::clone(&self.source),
+            heartbeat: Arc::clone(&self.heartbeat),
+            head: self.head.clone(),
+            unfinished: self.unfinished.clone(),
+            start: self.pending.start(),
+            end: self.unfinished.as_ref().map_or(self.pending.end(), |unfinished| unfinished.decision.end),
+            future_limit_ms: self.settings.future_limit_ms,
+            lateness_ms: self.settings.lateness_ms,
+        };
+        let range = self.pending.range(job.end);
+        let timer = self.around.metrics.upload_seconds.start_timer();
+        ctx.spawn(job.run(range).into_actor(self).map(move |result, actor, ctx| {
+            timer.observe_duration();
+            actor.uploading = false;
+            match result {
+                Ok(uploaded) => actor.uploaded(uploaded, ctx),
+                Err(UploadError::Longer(decision)) => actor.adopted_longer(*decision, ctx),
+                Err(error) if error.is_transient() => {
+                    actor.around.metrics.upload_failures.inc();
+                    tracing::warn!(partition = %actor.partition, %error, "upload is tried again");
+                    ctx.run_later(RETRY, |actor, ctx| actor.consider(true, ctx));
+                }
+                Err(error) => actor.refuse(&error.to_string(), ctx),
+            }
+        }));
+    }
+
+    fn uploaded(&mut self, uploaded: Uploaded, ctx: &mut Context<Self>) {
+        let Uploaded { decision, receipt, outcome } = uploaded;
+        let table = self.source.kind.table();
+        let metrics = &self.around.metrics;
+        metrics.ranges.with_label_values(&[table, outcome]).inc();
+        metrics.lost.with_label_values(&[table]).inc_by(receipt.lost);
+        metrics.objects.inc_by(receipt.objects.len() as u64);
+        metrics.object_bytes.inc_by(receipt.objects.iter().map(|object| object.bytes).sum());
+        self.pending.drop_before(decision.end);
+        self.around.status.set_head(Some(decision.end));
+        self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
+        let hint = CommittedOffset { offset: decision.end, entry_start: decision.start };
+        self.around.log.commit(&self.partition, hint);
+        if self.unfinished.take().is_some() {
+            self.around.gate.set_urgent(false);
+        }
+        let told = self.around.receipted.send(Receipted { source: Arc::clone(&self.source), end: decision.end });
+        ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
+        self.head = Some(decision);
+        self.waiting.drain(..).for_each(|waiting| {
+            let _ = waiting.send(());
+        });
+        self.arm(ctx);
+        self.consider(false, ctx);
+    }
+
+    /// Another writer decided a longer range: it must be read whole first.
+    fn adopted_longer(&mut self, decision: Decision, ctx: &mut Context<Self>) {
+        tracing::info!(partition = %self.partition, start = decision.start, end = decision.end, "a longer range is adopted");
+        self.around.gate.set_urgent(true);
+        self.unfinished = Some(Unfinished { survivors_from: decision.start, decision });
+        self.waiting.drain(..).for_each(|waiting| {
+            let _ = waiting.send(());
+        });
+        self.consider(false, ctx);
+    }
+
+    /// Makes sure that what is pending is cut when its first record is old enough.
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        if self.due.is_none() && self.pending.has_records() {
+            let interval = self.settings.interval;
+            self.due = Some(ctx.run_later(interval, |actor, ctx| {
+                actor.due = None;
+                actor.consider(true, ctx);
+            }));
+        }
+    }
+}
+
+async fn recover(around: &Surroundings, partition: &TopicPartition) -> Result<Recovered, ChainError> {
+    let boxed = |error| -> Box<dyn std::error::Error + Send + Sync> { Box::new(error) };
+    let committed = around.log.committed(partition).await.map_err(|error| ChainError::Log(boxed(error)))?;
+    let hint = committed.map(|hint| Hint { offset: hint.offset, start: hint.entry_start });
+    let view = || async {
+        let bounds = around.log.bounds(partition).await.map_err(boxed)?;
+        let identity = around.log.identity(&partition.topic).await.map_err(boxed)?;
+        let (cluster_id, topic_id) = (identity.cluster_id, identity.topic_id);
+        Ok(LogView { start: bounds.start, end: bounds.end, cluster_id, topic_id })
+    };
+    around.chain.recover(hint, view).await
+}
+
+impl Actor for Uploader {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.recover(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.around.gate.set_urgent(false);
+    }
+}
+
+impl Handler<WhereAreYou> for Uploader {
+    type Result = Whereabouts;
+
+    fn handle(&mut self, _: WhereAreYou, _: &mut Context<Self>) -> Whereabouts {
+        let receipted = self.head.as_ref().map_or(self.pending.start(), |head| head.end);
+        let receipted = self.unfinished.as_ref().map_or(receipted, |unfinished| unfinished.decision.start);
+        Whereabouts { position: self.pending.end(), read_from: self.read_from.min(self.pending.end()), receipted }
+    }
+}
+
+impl Handler<Deliver> for Uploader {
+    type Result = AtomicResponse<Self, Delivered>;
+
+    fn handle(&mut self, deliver: Deliver, ctx: &mut Context<Self>) -> Self::Result {
+        let now = |delivered| AtomicResponse::new(Box::pin(fut::ready(delivered)) as _);
+        if let Some(why) = self.fingerprint_differs(&deliver) {
+            self.refuse(&why, ctx);
+            return now(Delivered::Taken);
+        }
+        match self.pending.offer(deliver.batch, deliver.charge) {
+            Offered::Hole(from) => return now(Delivered::Rewind(from)),
+            Offered::Known => return now(Delivered::Taken),
+            Offered::Taken => {}
+        }
+        self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
+        self.arm(ctx);
+        self.consider(false, ctx);
+        if !(self.uploading && self.is_due()) || self.unfinished.is_some() {
+            return now(Delivered::Taken);
+        }
+        let (room, waits) = oneshot::channel();
+        self.waiting.push(room);
+        AtomicResponse::new(Box::pin(waits.into_actor(self).map(|_, _, _| Delivered::Taken)))
+    }
+}
+
+impl Uploader {
+    /// The head's last record, read again, must be the one that the ledger knows.
+    fn fingerprint_differs(&self, deliver: &Deliver) -> Option<String> {
+        use crate::lake::ledger::{ObservedRecord, check_fingerprint};
+        let expected = self.head.as_ref()?.fingerprint?;
+        let batch = &deliver.batch;
+        if !(batch.start..batch.end).contains(&expected.offset) {
+            return None;
+        }
+        let row = batch.rows_between(expected.offset, expected.offset + 1).next();
+        let rejected = batch.rejected_between(expected.offset, expected.offset + 1).next();
+        let hash = row
+            .and_then(|row| batch.hashes.get(row).copied())
+            .or_else(|| rejected.and_then(|at| batch.rejected.get(at)).map(|record| record.hash));
+        let observed = hash.map_or(ObservedRecord::Absent, ObservedRecord::Hash);
+        check_fingerprint(self.around.chain.key(), expected, observed).err().map(|why| why.to_string())
+    }
+}
+
+impl Handler<Drain> for Uploader {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> Self::Result {
+        let (done, drained) = oneshot::channel();
+        self.drains.push(done);
+        self.consider(true, ctx);
+        Box::pin(async move { drained.await.unwrap_or(false) })
+    }
+}
+
+impl Handler<Halt> for Uploader {
+    type Result = ();
+
+    fn handle(&mut self, _: Halt, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}
