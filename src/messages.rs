@@ -5,7 +5,10 @@ use std::sync::Arc;
 use actix::Message;
 
 use crate::kafka::TopicPartition;
-use crate::kafka::gate::Charge;
+use crate::kafka::gate::{Charge, Gate};
+use crate::charts::{SongsAnswer, UsersAnswer};
+use crate::http::{SongsQuery, UsersQuery};
+use crate::schemas::batch::OwnedActivity;
 use crate::kafka::native::{FetchError, FetchedBatch};
 use crate::schemas::{EventBatch, Source};
 
@@ -86,6 +89,8 @@ pub struct Whereabouts {
     pub read_from: i64,
     /// End of the last range with a receipt.
     pub receipted: i64,
+    /// Start of that range; none where the chain is empty.
+    pub receipted_start: Option<i64>,
 }
 
 /// Partition consumer -> window aggregator: take this partition up, with state up to a receipted offset.
@@ -96,6 +101,10 @@ pub struct Attach {
     pub source: Arc<Source>,
     /// End of the last range with a receipt; the lake can give the state up to there.
     pub receipted: i64,
+    /// Start of that range; none where the chain is empty.
+    pub receipted_start: Option<i64>,
+    /// Held while the partition is too far ahead in event time.
+    pub gate: Arc<Gate>,
 }
 
 /// Partition consumer -> window aggregator: retention took what you lack, up to `through`.
@@ -124,8 +133,12 @@ pub struct Detach {
 pub struct Receipted {
     /// The partition.
     pub source: Arc<Source>,
-    /// End of the range that got its receipt.
+    /// Start of the range that got its receipt.
+    pub start: i64,
+    /// Its end.
     pub end: i64,
+    /// The partition's own watermark at `end`, ms since 1970; none before any record.
+    pub watermark: Option<i64>,
 }
 
 /// Uploader and partition consumer -> supervisor: an operator must act before this partition goes on.
@@ -152,6 +165,42 @@ pub struct Drain;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SnapshotAll;
+
+/// Window aggregator -> itself: rows read back from the lake while a partition is rebuilt.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Replay {
+    /// The partition.
+    pub source: Arc<Source>,
+    /// First offset of the entry.
+    pub start: i64,
+    /// Its end.
+    pub end: i64,
+    /// Its rows in offset order.
+    pub activity: OwnedActivity,
+}
+
+/// Window aggregator -> itself: a partition's state begins anew, from a snapshot or at an offset.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<i64>")]
+pub struct Begin {
+    /// The partition.
+    pub source: Arc<Source>,
+    /// A snapshot to begin with.
+    pub snapshot: Option<bytes::Bytes>,
+    /// Where to begin without one.
+    pub at: i64,
+}
+
+/// HTTP -> window aggregator: a chart.
+#[derive(Debug, Message)]
+#[rtype(result = "SongsAnswer")]
+pub struct AskSongs(pub SongsQuery);
+
+/// HTTP -> window aggregator: active users.
+#[derive(Debug, Message)]
+#[rtype(result = "UsersAnswer")]
+pub struct AskUsers(pub UsersQuery);
 
 /// Supervisor -> any child: stop now, without draining.
 #[derive(Debug, Message)]

@@ -17,7 +17,9 @@ pub struct PartitionStatus {
     head: AtomicI64,
     clock_ms: AtomicI64,
     oldest_pending_ms: AtomicI64,
+    complete_through_ms: AtomicI64,
     at_end: AtomicBool,
+    idle: AtomicBool,
     /// Records read from Kafka.
     pub records: AtomicU64,
     /// Bytes of record values and keys read from Kafka.
@@ -34,7 +36,9 @@ impl Default for PartitionStatus {
             head: unknown(),
             clock_ms: unknown(),
             oldest_pending_ms: unknown(),
+            complete_through_ms: unknown(),
             at_end: AtomicBool::new(false),
+            idle: AtomicBool::new(false),
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             refused: Mutex::new(None),
@@ -69,6 +73,8 @@ impl PartitionStatus {
         clock_ms, set_clock_ms;
         /// Kafka timestamp of the oldest record read but not yet in the lake, ms since 1970.
         oldest_pending_ms, set_oldest_pending_ms;
+        /// No more records before this event time are expected, ms since 1970.
+        complete_through_ms, set_complete_through_ms;
     }
 
     /// Whether the last fetch met the end of the log.
@@ -79,6 +85,16 @@ impl PartitionStatus {
     /// Sets [`PartitionStatus::at_end`].
     pub fn set_at_end(&self, at_end: bool) {
         self.at_end.store(at_end, Ordering::Relaxed);
+    }
+
+    /// Whether the partition holds back no watermark.
+    pub fn idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`PartitionStatus::idle`].
+    pub fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Relaxed);
     }
 
     /// Why the partition is stopped until an operator acts, if it is.
@@ -96,6 +112,7 @@ impl PartitionStatus {
 #[derive(Debug, Clone, Default)]
 pub struct StatusBoard {
     partitions: Arc<Mutex<BTreeMap<TopicPartition, Arc<PartitionStatus>>>>,
+    watermark: Arc<Mutex<Option<i64>>>,
 }
 
 impl StatusBoard {
@@ -108,6 +125,16 @@ impl StatusBoard {
     /// Forgets a partition that is no longer ours, so that its series disappear.
     pub fn remove(&self, partition: &TopicPartition) {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+    }
+
+    /// Event-time watermark over all partitions, ms since 1970.
+    pub fn watermark(&self) -> Option<i64> {
+        *self.watermark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets [`StatusBoard::watermark`].
+    pub fn set_watermark(&self, watermark: Option<i64>) {
+        *self.watermark.lock().unwrap_or_else(PoisonError::into_inner) = watermark;
     }
 
     /// Every partition in order.

@@ -7,3 +7,4 @@ pub mod reject_window;
 pub mod restart;
 pub mod upload;
 pub mod uploader;
+pub mod window_aggregator;

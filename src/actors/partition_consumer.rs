@@ -75,10 +75,11 @@ impl PartitionConsumer {
     /// Asks both receivers where they are, and starts reading at the lower of the two.
     fn begin(&mut self, ctx: &mut Context<Self>) {
         let neighbours = self.neighbours.clone();
-        let source = Arc::clone(&self.source);
+        let (source, gate) = (Arc::clone(&self.source), Arc::clone(&self.gate));
         let positions = async move {
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
-            let attach = Attach { source, receipted: uploader.receipted };
+            let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
+            let attach = Attach { source, receipted, receipted_start, gate };
             let aggregator = neighbours.attach_aggregator.send(attach).await.ok()?;
             Some(uploader.read_from.min(uploader.position).min(aggregator))
         };

@@ -232,7 +232,12 @@ impl Uploader {
         if self.unfinished.take().is_some() {
             self.around.gate.set_urgent(false);
         }
-        let told = self.around.receipted.send(Receipted { source: Arc::clone(&self.source), end: decision.end });
+        let told = self.around.receipted.send(Receipted {
+            source: Arc::clone(&self.source),
+            start: decision.start,
+            end: decision.end,
+            watermark: decision.watermark,
+        });
         ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
         self.head = Some(decision);
         self.waiting.drain(..).for_each(|waiting| {
@@ -296,8 +301,12 @@ impl Handler<WhereAreYou> for Uploader {
 
     fn handle(&mut self, _: WhereAreYou, _: &mut Context<Self>) -> Whereabouts {
         let receipted = self.head.as_ref().map_or(self.pending.start(), |head| head.end);
-        let receipted = self.unfinished.as_ref().map_or(receipted, |unfinished| unfinished.decision.start);
-        Whereabouts { position: self.pending.end(), read_from: self.read_from.min(self.pending.end()), receipted }
+        let (receipted, receipted_start) = match &self.unfinished {
+            Some(unfinished) => (unfinished.decision.start, unfinished.decision.previous_start),
+            None => (receipted, self.head.as_ref().map(|head| head.start)),
+        };
+        let position = self.pending.end();
+        Whereabouts { position, read_from: self.read_from.min(position), receipted, receipted_start }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod layout;
 pub mod ledger;
 pub mod parquet_codec;
 pub mod pending;
+pub mod rebuild;
 pub mod segment;
 pub mod store;
 

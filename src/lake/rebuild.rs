@@ -1,0 +1,167 @@
+//! Window state out of the lake: the newest snapshot, and the rows of the entries after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::chain::{Chain, ChainError};
+use super::encode::read_activity;
+use super::layout::{ChainKey, Name};
+use super::ledger::{Decision, EntryKind};
+use super::parquet_codec::named;
+use super::store::{Store, StoreError, list_all};
+use crate::schemas::batch::OwnedActivity;
+use crate::schemas::{Dictionary, EventKind, Int64Column, TextColumn};
+
+/// The newest snapshot of a partition, if there is one.
+///
+/// # Errors
+/// The store's.
+pub async fn newest_snapshot(store: &dyn Store, chain: &ChainKey) -> Result<Option<Bytes>, StoreError> {
+    match list_all(store, &chain.state_prefix()).await?.last() {
+        Some(newest) => store.read(&newest.name).await,
+        None => Ok(None),
+    }
+}
+
+/// Writes a snapshot that holds `[0, end)`, and drops older ones where the store may.
+///
+/// # Errors
+/// The store's.
+pub async fn write_snapshot(
+    store: &dyn Store,
+    chain: &ChainKey,
+    end: i64,
+    snapshot: Vec<u8>,
+) -> Result<(), StoreError> {
+    let name = Name::State { chain: chain.clone(), end }.to_string();
+    store.create(&name, snapshot.into()).await?;
+    store.sync().await?;
+    for older in list_all(store, &chain.state_prefix()).await? {
+        if older.name < name {
+            store.discard(&older.name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The entries whose rows a state that holds `[0, from)` lacks, oldest first. Without such a state only those are
+/// wanted that can hold event times within `reach_ms` of the newest entry's clock.
+///
+/// # Errors
+/// The store's; a chain that does not hang together.
+pub async fn entries_after(
+    chain: &Chain,
+    last_start: i64,
+    from: Option<i64>,
+    reach_ms: i64,
+) -> Result<Vec<Decision>, ChainError> {
+    let mut horizon: Option<i64> = None;
+    let mut past_horizon = false;
+    chain
+        .entries_back_to(last_start, |entry| {
+            if let Some(from) = from {
+                return entry.end > from;
+            }
+            if past_horizon {
+                return false;
+            }
+            let newest = *horizon.get_or_insert(entry.clock_ms.unwrap_or(i64::MAX));
+            // One more entry than is needed: its rows give the partition's clock at the first one that is.
+            past_horizon = entry.clock_ms.is_some_and(|clock| clock < newest.saturating_sub(reach_ms));
+            true
+        })
+        .await
+}
+
+/// The rows of an entry, in offset order.
+///
+/// # Errors
+/// The store's; an object that is missing or cannot be read.
+pub async fn rows_of(store: &dyn Store, entry: &Decision) -> Result<OwnedActivity, ChainError> {
+    let mut parts = Vec::new();
+    if entry.kind == EntryKind::Data {
+        for name in entry.record_objects() {
+            if !matches!(name.parse(), Ok(Name::Data { .. })) {
+                continue;
+            }
+            let body = store.read(name).await?.ok_or_else(|| StoreError::Permanent {
+                op: "read",
+                name: name.to_owned(),
+                cause: "the ledger names it, but it is not there; run `beatlytica verify`".into(),
+            })?;
+            parts.push(read_activity(entry.table, &body).map_err(named(name))?);
+        }
+    }
+    Ok(merge(entry.table, parts))
+}
+
+/// A text column under construction, over one dictionary.
+#[derive(Default)]
+struct Merged {
+    dictionary: Arc<Dictionary>,
+    keys: HashMap<String, u32>,
+    column: Vec<u32>,
+}
+
+impl Merged {
+    fn push(&mut self, text: Option<&str>) {
+        let key = match text {
+            None => crate::schemas::column::NULL_KEY,
+            Some(text) => match self.keys.get(text) {
+                Some(&key) => key,
+                None => {
+                    let key = self.dictionary.push(text);
+                    self.keys.insert(text.to_owned(), key);
+                    key
+                }
+            },
+        };
+        self.column.push(key);
+    }
+
+    fn finish(self) -> TextColumn {
+        TextColumn { keys: self.column, dictionary: self.dictionary }
+    }
+}
+
+/// Interleaves the rows of several objects by offset.
+fn merge(kind: EventKind, mut parts: Vec<OwnedActivity>) -> OwnedActivity {
+    if parts.len() == 1
+        && let Some(only) = parts.pop()
+    {
+        return only;
+    }
+    let mut order: Vec<(i64, usize, usize)> = Vec::new();
+    for (part, activity) in parts.iter().enumerate() {
+        order.extend(activity.offsets.iter().enumerate().map(|(row, &offset)| (offset, part, row)));
+    }
+    order.sort_unstable();
+    let column = |of: &dyn Fn(&OwnedActivity) -> Option<&TextColumn>| {
+        let values: Vec<_> = parts.iter().map(|part| of(part).map(|column| (column, column.dictionary.read()))).collect();
+        let mut merged = Merged::default();
+        for &(_, part, row) in &order {
+            let text = values[part].as_ref().and_then(|(column, values)| values.get(column.key(row)?));
+            merged.push(text);
+        }
+        merged.finish()
+    };
+    let mut user_id = Int64Column::default();
+    for &(_, part, row) in &order {
+        user_id.push(parts[part].user_id.get(row));
+    }
+    OwnedActivity {
+        offsets: order.iter().map(|&(offset, _, _)| offset).collect(),
+        timestamps: order.iter().map(|&(_, part, row)| parts[part].timestamps[row]).collect(),
+        ts: order.iter().map(|&(_, part, row)| parts[part].ts[row]).collect(),
+        user_id,
+        level: column(&|part| Some(&part.level)),
+        gender: column(&|part| Some(&part.gender)),
+        state: column(&|part| Some(&part.state)),
+        song: (kind == EventKind::Listen).then(|| {
+            let artist = column(&|part| part.song.as_ref().map(|song| &song.0));
+            (artist, column(&|part| part.song.as_ref().map(|song| &song.1)))
+        }),
+    }
+}
