@@ -119,7 +119,7 @@ fn main() {
             let batch = generator.batch(start, of);
             let began = cpu();
             black_box(charts.apply(source, &batch.view(), start, start + BATCH));
-            let took = (cpu() - began);
+            let took = cpu() - began;
             spent += took;
             if start >= of / 4 * 3 {
                 last_quarter += took;

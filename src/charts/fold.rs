@@ -103,7 +103,7 @@ impl PartitionState {
             self.judge(settings, activity, from..to, &mut chunk);
             look_up(tables, &texts, activity, &mut chunk);
             for row in &chunk {
-                self.count(settings, row);
+                self.count(settings, tables, row);
             }
             from = to;
         }
@@ -157,14 +157,17 @@ impl PartitionState {
     }
 
     #[inline]
-    fn count(&mut self, settings: &ChartSettings, row: &Row) {
+    fn count(&mut self, settings: &ChartSettings, tables: &mut Tables, row: &Row) {
         if row.enters {
             self.enter_minute(settings, row.ts);
         }
         let minute = minute_of(row.ts);
         let pane = self.panes.at(minute);
         pane.late += u64::from(row.late);
-        if row.user != NOBODY {
+        if pane.number == 0 {
+            pane.number = tables.pane_number();
+        }
+        if row.user != NOBODY && tables.enters_pane(row.user, row.combination, pane.number) {
             pane.active.push(row.combination);
         }
         if row.song != NO_SONG {

@@ -64,6 +64,16 @@ pub(super) struct Combination {
     pub(super) profile: u32,
 }
 
+/// The combination that a user was seen with last, and the last pane that has it from there.
+#[derive(Debug, Clone, Copy)]
+struct LastSeen {
+    profile: u32,
+    id: u32,
+    pane: u32,
+}
+
+const NEVER_SEEN: LastSeen = LastSeen { profile: NONE, id: NONE, pane: NONE };
+
 /// Not there (yet).
 const NONE: u32 = u32::MAX;
 
@@ -78,8 +88,9 @@ pub(super) struct Tables {
     /// Songs whose title more than one artist has.
     song_index: Index<(u32, u32)>,
     users: Users,
-    /// By user: the combination seen last, as (profile, id). Most rows repeat it.
-    last: Vec<(u32, u32)>,
+    /// By user: the combination seen last. Most rows repeat it.
+    last: Vec<LastSeen>,
+    panes: u32,
     profiles: Vec<Profile>,
     profile_index: Index<Profile>,
     combinations: Vec<Combination>,
@@ -230,28 +241,48 @@ impl Tables {
     #[inline]
     pub(super) fn combination(&mut self, user: u32, profile: u32) -> u32 {
         match self.last.get(user as usize) {
-            Some(&(last, id)) if last == profile && id != NONE => id,
+            Some(last) if last.profile == profile && last.id != NONE => last.id,
             _ => self.other_combination(user, profile),
+        }
+    }
+
+    /// A number for a pane that no other has; 0 is given to none.
+    pub(super) fn pane_number(&mut self) -> u32 {
+        self.panes = self.panes.saturating_add(1);
+        self.panes
+    }
+
+    /// Notes that a pane gets a user's combination; false if it is known to have it, which spares the pane most
+    /// repetitions (not all: a user's last pane is all that is kept).
+    #[inline]
+    pub(super) fn enters_pane(&mut self, user: u32, combination: u32, pane: u32) -> bool {
+        match self.last.get_mut(user as usize) {
+            Some(last) if last.id == combination => {
+                let known = last.pane == pane && pane != NONE;
+                last.pane = pane;
+                !known
+            }
+            _ => true,
         }
     }
 
     fn other_combination(&mut self, user: u32, profile: u32) -> u32 {
         let user_at = user as usize;
         if user_at >= self.last.len() {
-            self.last.resize(user_at + 1, (NONE, NONE));
+            self.last.resize(user_at + 1, NEVER_SEEN);
         }
         let next = self.combinations.len() as u32;
-        let (last, id_of_last) = self.last[user_at];
-        let id = if id_of_last == NONE {
+        let last = self.last[user_at];
+        let id = if last.id == NONE {
             next
         } else {
-            self.combination_index.insert((user, last), id_of_last);
+            self.combination_index.insert((user, last.profile), last.id);
             *self.combination_index.entry((user, profile)).or_insert(next)
         };
         if id == next {
             self.combinations.push(Combination { user, profile });
         }
-        self.last[user_at] = (profile, id);
+        self.last[user_at] = LastSeen { profile, id, pane: NONE };
         id
     }
 
@@ -270,6 +301,7 @@ impl Tables {
     /// the user of a live combination.
     pub(super) fn compact(&mut self, live: &Live) -> Renumbering {
         let old = std::mem::take(self);
+        self.panes = old.panes;
         let mut new_ids = Renumbering {
             songs: vec![u32::MAX; old.songs.len()],
             users: vec![u32::MAX; old.user_bound()],

@@ -248,7 +248,7 @@ impl Bench {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn answers_are_the_oracles(
@@ -264,6 +264,24 @@ proptest! {
         }
         bench.check(watermark);
     }
+
+    #[test]
+    fn a_snapshot_with_any_byte_changed_is_refused(log in log(IDS), at in any::<prop::sample::Index>(), flip in 1..=255_u8) {
+        let mut bench = Bench::new(vec![log]);
+        bench.apply(0, 0, 150);
+        let source = bench.logs[0].0.clone();
+        let mut bytes = bench.charts.snapshot(&source).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        prop_assert!(bench.charts.restore(&source, &bytes).is_err());
+        prop_assert!(bench.charts.restore(&source, &bytes[..at]).is_err());
+        bench.check(bench.charts.watermark());
+    }
+}
+
+proptest! {
+    // Odd ids make the tables' users many: few cases keep it fast.
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn cutting_and_snapshots_change_nothing(
@@ -290,18 +308,5 @@ proptest! {
         let status = |bench: &Bench| bench.charts.status().collect::<Vec<_>>();
         prop_assert_eq!(status(&whole), status(&cut));
         cut.check(whole.charts.watermark());
-    }
-
-    #[test]
-    fn a_snapshot_with_any_byte_changed_is_refused(log in log(ODD_IDS), at in any::<prop::sample::Index>(), flip in 1..=255_u8) {
-        let mut bench = Bench::new(vec![log]);
-        bench.apply(0, 0, 150);
-        let source = bench.logs[0].0.clone();
-        let mut bytes = bench.charts.snapshot(&source).unwrap();
-        let at = at.index(bytes.len());
-        bytes[at] ^= flip;
-        prop_assert!(bench.charts.restore(&source, &bytes).is_err());
-        prop_assert!(bench.charts.restore(&source, &bytes[..at]).is_err());
-        bench.check(bench.charts.watermark());
     }
 }
