@@ -5,6 +5,7 @@ pub mod partition_consumer;
 pub mod producer;
 pub mod reject_window;
 pub mod restart;
+pub mod supervisor;
 pub mod upload;
 pub mod uploader;
 pub mod window_aggregator;

@@ -1,0 +1,513 @@
+//! Supervisor: creates, watches, restarts and stops every other actor; owns the group membership.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::time::{Instant, timeout};
+
+use super::heartbeat::Heartbeat;
+use super::partition_consumer::PartitionConsumer;
+use super::restart::{RestartHistory, RestartPolicy, Verdict};
+use super::uploader::Uploader;
+use super::window_aggregator::WindowAggregator;
+use crate::kafka::poller::Feed;
+use crate::kafka::{Log, TopicPartition};
+use crate::lake::chain::{ChainError, open_epoch};
+use crate::lake::ledger::{EpochRecord, Refusal};
+use crate::lake::store::Store;
+use crate::messages::{Detach, Drain, Flush, GroupEvent, Halt, Refused, Shutdown, SnapshotAll};
+use crate::metrics::Metrics;
+use crate::schemas::{EventKind, Source};
+use crate::status::StatusBoard;
+
+/// Group events and refusals: a few for each partition and rebalance.
+pub const MAILBOX: usize = 256;
+/// Children are looked at this often.
+const TICK: Duration = Duration::from_millis(500);
+/// Wait before a topic that is not ready is looked at again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How the supervisor behaves.
+#[derive(Debug, Clone)]
+pub struct SupervisorSettings {
+    /// When children are started again.
+    pub restarts: RestartPolicy,
+    /// Work without progress for this long is stuck.
+    pub stuck_after: Duration,
+    /// How long a drain may take.
+    pub drain_deadline: Duration,
+    /// Which table each topic feeds.
+    pub topics: BTreeMap<String, EventKind>,
+    /// Stop once all that the topics held at the start is in the lake.
+    pub exit_at_end: bool,
+}
+
+/// A child's address with its heartbeat.
+pub struct Child<A: Actor> {
+    /// Address.
+    pub address: Addr<A>,
+    /// Progress.
+    pub heartbeat: Arc<Heartbeat>,
+}
+
+impl<A: Actor<Context = Context<A>> + Handler<Halt>> Child<A> {
+    fn is_dead(&self, stuck_after: Duration) -> bool {
+        !self.address.connected() || self.heartbeat.is_stuck(stuck_after)
+    }
+
+    /// Ends the child if it still listens. One that hangs is left behind: what it may yet write is safe.
+    fn halt(&self) {
+        if self.address.try_send(Halt).is_err() {
+            tracing::debug!("a child does not take its halt");
+        }
+    }
+}
+
+/// Makes children, each on the thread that suits it.
+pub trait Factory {
+    /// The window aggregator.
+    fn aggregator(&self) -> Child<WindowAggregator>;
+    /// A partition's uploader.
+    fn uploader(
+        &self,
+        source: &Arc<Source>,
+        epoch: &EpochRecord,
+        aggregator: &Addr<WindowAggregator>,
+        supervisor: &Addr<Supervisor>,
+    ) -> Child<Uploader>;
+    /// A partition's consumer.
+    fn consumer(
+        &self,
+        source: &Arc<Source>,
+        uploader: &Addr<Uploader>,
+        aggregator: &Addr<WindowAggregator>,
+        supervisor: &Addr<Supervisor>,
+    ) -> Child<PartitionConsumer>;
+}
+
+/// What the supervisor needs of the outside.
+pub struct World {
+    /// Makes children.
+    pub factory: Box<dyn Factory>,
+    /// The poll loop.
+    pub feed: Arc<dyn Feed>,
+    /// The broker.
+    pub log: Arc<dyn Log>,
+    /// The lake.
+    pub store: Arc<dyn Store>,
+    /// Status of partitions.
+    pub board: StatusBoard,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Whether the poll loop is alive.
+    pub poll_alive: Box<dyn Fn() -> bool>,
+    /// Called once with the exit code and, for a failure, its reason.
+    pub finished: Box<dyn FnOnce(Result<(), String>)>,
+}
+
+struct Partition {
+    source: Arc<Source>,
+    epoch: EpochRecord,
+    uploader: Option<Child<Uploader>>,
+    consumer: Option<Child<PartitionConsumer>>,
+    history: RestartHistory,
+    restart_at: Option<Instant>,
+    /// The log's end when the partition was taken up.
+    target: i64,
+    refused: bool,
+}
+
+/// Actor that owns all others.
+pub struct Supervisor {
+    settings: SupervisorSettings,
+    connect: Option<Box<dyn FnOnce(Addr<Supervisor>) -> anyhow::Result<World>>>,
+    world: Option<World>,
+    aggregator: Option<Child<WindowAggregator>>,
+    aggregator_history: RestartHistory,
+    partitions: BTreeMap<TopicPartition, Partition>,
+    /// Assigned and not ready yet.
+    preparing: BTreeSet<TopicPartition>,
+    assigned_once: bool,
+    draining: bool,
+    warned: HashMap<String, Instant>,
+}
+
+impl Supervisor {
+    /// A supervisor that connects when it starts.
+    pub fn new(
+        settings: SupervisorSettings,
+        connect: impl FnOnce(Addr<Supervisor>) -> anyhow::Result<World> + 'static,
+    ) -> Self {
+        Self {
+            settings,
+            connect: Some(Box::new(connect)),
+            world: None,
+            aggregator: None,
+            aggregator_history: RestartHistory::default(),
+            partitions: BTreeMap::new(),
+            preparing: BTreeSet::new(),
+            assigned_once: false,
+            draining: false,
+            warned: HashMap::new(),
+        }
+    }
+
+    fn finish(&mut self, result: Result<(), String>, ctx: &mut Context<Self>) {
+        if let Some(world) = self.world.take() {
+            (world.finished)(result);
+        }
+        ctx.stop();
+    }
+
+    /// Takes a partition up once its topic's epoch is known.
+    fn prepare(&mut self, partition: TopicPartition, ctx: &mut Context<Self>) {
+        let Some(world) = &self.world else { return };
+        let Some(&kind) = self.settings.topics.get(&*partition.topic) else { return };
+        self.preparing.insert(partition.clone());
+        let (log, store) = (Arc::clone(&world.log), Arc::clone(&world.store));
+        let asked = partition.clone();
+        let opening = async move {
+            loop {
+                match open(&*log, &*store, &asked).await {
+                    Err(OpenError::Later(error)) => tracing::warn!(partition = %asked, error, "taking up is tried again"),
+                    other => return other,
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        };
+        ctx.spawn(opening.into_actor(self).map(move |opened, actor, ctx| {
+            // Revoked meanwhile?
+            if !actor.preparing.remove(&partition) || actor.draining {
+                return;
+            }
+            match opened {
+                Ok((epoch, record, target)) => {
+                    let (topic, number) = (Arc::clone(&partition.topic), partition.partition);
+                    let source = Arc::new(Source { topic, kind, epoch, partition: number });
+                    let entry = Partition {
+                        source,
+                        epoch: record,
+                        uploader: None,
+                        consumer: None,
+                        history: RestartHistory::default(),
+                        restart_at: None,
+                        target,
+                        refused: false,
+                    };
+                    actor.partitions.insert(partition.clone(), entry);
+                    actor.start(&partition, ctx);
+                }
+                Err(OpenError::Later(why) | OpenError::Refused(why)) => {
+                    actor.note_refusal(&partition, &why, ctx);
+                }
+            }
+        }));
+    }
+
+    /// Starts what a partition lacks.
+    fn start(&mut self, partition: &TopicPartition, ctx: &mut Context<Self>) {
+        let (Some(world), Some(aggregator)) = (&self.world, &self.aggregator) else { return };
+        let Some(entry) = self.partitions.get_mut(partition) else { return };
+        let address = ctx.address();
+        let uploader = entry.uploader.get_or_insert_with(|| {
+            world.factory.uploader(&entry.source, &entry.epoch, &aggregator.address, &address)
+        });
+        if entry.consumer.is_none() {
+            let consumer =
+                world.factory.consumer(&entry.source, &uploader.address, &aggregator.address, &address);
+            entry.consumer = Some(consumer);
+        }
+        entry.restart_at = None;
+    }
+
+    fn note_refusal(&mut self, partition: &TopicPartition, why: &str, ctx: &mut Context<Self>) {
+        tracing::error!(%partition, why, "partition stopped until an operator acts");
+        if let Some(world) = &self.world {
+            world.board.partition(partition).set_refused(Some(why.to_owned()));
+        }
+        if let Some(entry) = self.partitions.get_mut(partition) {
+            entry.refused = true;
+            entry.consumer.iter().for_each(Child::halt);
+            entry.uploader.iter().for_each(Child::halt);
+        }
+        if self.settings.exit_at_end {
+            self.finish(Err(format!("{partition}: {why}")), ctx);
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        if self.draining {
+            return;
+        }
+        let alive = self.world.as_ref().is_some_and(|world| (world.poll_alive)());
+        if !alive {
+            return self.finish(Err("the poll loop has ended; see the log".into()), ctx);
+        }
+        self.watch_aggregator(ctx);
+        self.watch_partitions(ctx);
+        if self.settings.exit_at_end && self.reached_the_end() {
+            self.shut_down(ctx);
+        }
+    }
+
+    fn watch_aggregator(&mut self, ctx: &mut Context<Self>) {
+        let stuck_after = self.settings.stuck_after;
+        if !self.aggregator.as_ref().is_some_and(|child| child.is_dead(stuck_after)) {
+            return;
+        }
+        let Some(world) = &self.world else { return };
+        tracing::error!("the window aggregator died or hangs; starting it anew");
+        world.metrics.restarts.with_label_values(&["window_aggregator"]).inc();
+        self.aggregator.iter().for_each(Child::halt);
+        self.aggregator = Some(world.factory.aggregator());
+        // Both hold the old address. What an uploader has not written is read again from the log.
+        for entry in self.partitions.values_mut() {
+            entry.consumer.take().iter().for_each(Child::halt);
+            entry.uploader.take().iter().for_each(Child::halt);
+        }
+        match self.aggregator_history.failed(Instant::now(), &self.settings.restarts) {
+            Verdict::GiveUp => self.finish(Err("the window aggregator fails again and again".into()), ctx),
+            Verdict::RestartAfter(wait) => {
+                for entry in self.partitions.values_mut().filter(|entry| !entry.refused) {
+                    entry.restart_at = Some(Instant::now() + wait);
+                }
+            }
+        }
+    }
+
+    fn watch_partitions(&mut self, ctx: &mut Context<Self>) {
+        let Some(world) = &self.world else { return };
+        let (now, stuck_after) = (Instant::now(), self.settings.stuck_after);
+        let mut due = Vec::new();
+        let mut given_up = None;
+        for (partition, entry) in self.partitions.iter_mut().filter(|(_, entry)| !entry.refused) {
+            if let Some(at) = entry.restart_at {
+                if now >= at {
+                    due.push(partition.clone());
+                }
+                continue;
+            }
+            let uploader_dead = entry.uploader.as_ref().is_some_and(|child| child.is_dead(stuck_after));
+            let consumer_dead = entry.consumer.as_ref().is_some_and(|child| child.is_dead(stuck_after));
+            if !uploader_dead && !consumer_dead {
+                continue;
+            }
+            // A new consumer learns from its receivers where to go on; a new uploader is another address for it.
+            entry.consumer.take().iter().for_each(Child::halt);
+            if uploader_dead {
+                entry.uploader.take().iter().for_each(Child::halt);
+            }
+            let actor = if uploader_dead { "uploader" } else { "partition_consumer" };
+            world.metrics.restarts.with_label_values(&[actor]).inc();
+            match entry.history.failed(now, &self.settings.restarts) {
+                Verdict::RestartAfter(wait) => {
+                    tracing::error!(%partition, actor, ?wait, "died or hangs; it is started anew");
+                    entry.restart_at = Some(now + wait);
+                }
+                Verdict::GiveUp => given_up = Some(format!("{partition}: its {actor} fails again and again")),
+            }
+        }
+        due.iter().for_each(|partition| self.start(partition, ctx));
+        if let Some(why) = given_up {
+            self.finish(Err(why), ctx);
+        }
+    }
+
+    /// Whether everything that was there at the start has been read, so that draining puts it all into the lake.
+    fn reached_the_end(&self) -> bool {
+        let Some(world) = &self.world else { return false };
+        self.assigned_once
+            && self.preparing.is_empty()
+            && self.partitions.iter().all(|(partition, entry)| {
+                let status = world.board.partition(partition);
+                let read = status.position().is_some_and(|position| position >= entry.target);
+                entry.restart_at.is_none() && (entry.target == 0 || read || status.at_end())
+            })
+    }
+
+    /// Flushes and drains `partitions`, within the deadline; answers whether nothing is left.
+    fn drain(&self, partitions: &[TopicPartition]) -> impl Future<Output = bool> + use<> {
+        let children: Vec<_> = partitions
+            .iter()
+            .filter_map(|partition| self.partitions.get(partition))
+            .map(|entry| {
+                let consumer = entry.consumer.as_ref().map(|child| child.address.clone());
+                (consumer, entry.uploader.as_ref().map(|child| child.address.clone()))
+            })
+            .collect();
+        let deadline = self.settings.drain_deadline;
+        async move {
+            let drains = children.into_iter().map(|(consumer, uploader)| async move {
+                if let Some(consumer) = consumer
+                    && consumer.send(Flush).await.is_err()
+                {
+                    return false;
+                }
+                match uploader {
+                    Some(uploader) => uploader.send(Drain).await.unwrap_or(false),
+                    None => false,
+                }
+            });
+            let all = futures::future::join_all(drains);
+            timeout(deadline, all).await.is_ok_and(|drained| drained.into_iter().all(|drained| drained))
+        }
+    }
+
+    fn shut_down(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.draining, true) {
+            return;
+        }
+        let Some(world) = &self.world else { return ctx.stop() };
+        let partitions: Vec<_> = self.partitions.keys().cloned().collect();
+        tracing::info!(partitions = partitions.len(), "draining");
+        partitions.iter().for_each(|partition| world.feed.stop(partition));
+        let drained = self.drain(&partitions);
+        let aggregator = self.aggregator.as_ref().map(|child| child.address.clone());
+        let deadline = self.settings.drain_deadline;
+        let done = async move {
+            let drained = drained.await;
+            if let Some(aggregator) = aggregator {
+                // A snapshot only makes the next start quicker.
+                let _ = timeout(deadline, aggregator.send(SnapshotAll)).await;
+            }
+            drained
+        };
+        ctx.spawn(done.into_actor(self).map(|drained, actor, ctx| {
+            let result = match (drained, actor.settings.exit_at_end) {
+                (false, true) => Err("not everything could be written in time; start again to go on".into()),
+                (false, false) => {
+                    tracing::warn!("not everything could be written in time; it is read again at the next start");
+                    Ok(())
+                }
+                (true, _) => Ok(()),
+            };
+            actor.finish(result, ctx);
+        }));
+    }
+
+    fn revoked(&mut self, partitions: Vec<TopicPartition>, lost: bool, ctx: &mut Context<Self>) {
+        partitions.iter().for_each(|partition| {
+            self.preparing.remove(partition);
+        });
+        let drained = self.drain(&partitions);
+        let released = async move {
+            if !lost && !drained.await {
+                tracing::warn!("revoked partitions were not drained in time; their next owner reads on from the ledger");
+            }
+        };
+        ctx.spawn(released.into_actor(self).map(move |(), actor, _| {
+            for partition in &partitions {
+                if let Some(entry) = actor.partitions.remove(partition) {
+                    entry.consumer.iter().for_each(Child::halt);
+                    entry.uploader.iter().for_each(Child::halt);
+                }
+                if let Some(aggregator) = &actor.aggregator
+                    && aggregator.address.try_send(Detach { partition: partition.clone() }).is_err()
+                {
+                    tracing::warn!(%partition, "the window aggregator did not hear of the revocation");
+                }
+            }
+            if let (false, Some(world)) = (lost, &actor.world) {
+                world.feed.release(partitions);
+            }
+        }));
+    }
+
+    /// Whether `text` was not warned of within the last minute.
+    fn is_news(&mut self, text: &str) -> bool {
+        let now = Instant::now();
+        self.warned.retain(|_, at| now.duration_since(*at) < Duration::from_secs(60));
+        self.warned.insert(text.to_owned(), now).is_none()
+    }
+}
+
+enum OpenError {
+    Later(String),
+    Refused(String),
+}
+
+/// The topic's epoch and the log's end now.
+async fn open(
+    log: &dyn Log,
+    store: &dyn Store,
+    partition: &TopicPartition,
+) -> Result<(u32, EpochRecord, i64), OpenError> {
+    let later = |error: &dyn std::fmt::Display| OpenError::Later(error.to_string());
+    if log.is_compacted(&partition.topic).await.map_err(|error| later(&error))? {
+        let why = Refusal::check_cleanup_policy(&partition.topic, "compact").err();
+        return Err(OpenError::Refused(why.map_or_else(String::new, |why| why.to_string())));
+    }
+    let identity = log.identity(&partition.topic).await.map_err(|error| later(&error))?;
+    let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
+    let opened = open_epoch(store, &partition.topic, cluster_id, topic_id).await;
+    let (epoch, record) = opened.map_err(|error: ChainError| match error.is_transient() {
+        true => later(&error),
+        false => OpenError::Refused(error.to_string()),
+    })?;
+    let bounds = log.bounds(partition).await.map_err(|error| later(&error))?;
+    Ok((epoch, record, bounds.end))
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        let Some(connect) = self.connect.take() else { return };
+        match connect(ctx.address()) {
+            Ok(world) => {
+                self.aggregator = Some(world.factory.aggregator());
+                self.world = Some(world);
+                ctx.run_interval(TICK, Self::tick);
+            }
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "cannot start");
+                ctx.stop();
+            }
+        }
+    }
+}
+
+impl Handler<GroupEvent> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, event: GroupEvent, ctx: &mut Context<Self>) {
+        match event {
+            GroupEvent::Assigned(partitions) => {
+                tracing::info!(partitions = partitions.len(), "assigned");
+                self.assigned_once = true;
+                partitions.into_iter().for_each(|partition| self.prepare(partition, ctx));
+            }
+            GroupEvent::Revoked { partitions, lost } => self.revoked(partitions, lost, ctx),
+            GroupEvent::TopicMissing(why) if self.settings.exit_at_end => {
+                self.finish(Err(format!("{why}; create the topic, or correct kafka.topics")), ctx);
+            }
+            GroupEvent::TopicMissing(why) | GroupEvent::Denied(why) if !self.settings.exit_at_end => {
+                if self.is_news(&why) {
+                    tracing::warn!(why, "kafka");
+                }
+            }
+            GroupEvent::TopicMissing(why) | GroupEvent::Denied(why) | GroupEvent::Fatal(why) => {
+                self.finish(Err(why), ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Refused> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, refused: Refused, ctx: &mut Context<Self>) {
+        self.note_refusal(&refused.partition, &refused.why, ctx);
+    }
+}
+
+impl Handler<Shutdown> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.shut_down(ctx);
+    }
+}
