@@ -45,6 +45,12 @@ impl Row {
         self.slots[index & (MAX_FIELDS - 1)] = bits;
     }
 
+    /// Makes the field one that was met; its value is still to be set.
+    #[inline(always)]
+    pub(super) fn mark(&mut self, index: usize) {
+        self.present |= 1 << (index & (MAX_FIELDS - 1));
+    }
+
     #[inline(always)]
     pub(super) fn set_integer(&mut self, index: usize, value: i64) {
         self.set(index, value as u64);

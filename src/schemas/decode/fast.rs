@@ -1,17 +1,93 @@
 //! The fast path: a scanner for the usual record. It gives up, saying nothing of why, on any surprise; where it does
 //! not, the row is what [`super::fallback`] would have made.
+//!
+//! Strings are only marked on the way and looked up together at the end: the lookups, most of them cache misses, then
+//! overlap, and a record that is given up after all has put nothing into a dictionary.
 
 use super::Interners;
 use super::build::Row;
 use super::fallback::{is_registration, is_ts};
-use super::intern::{Keys, SHORT, TextInterner, pack_word};
-use super::plan::{KeyPattern, Plan};
+use super::intern::{SHORT, pack, pack_word};
+use super::plan::{KeyPattern, MAX_FIELDS, Plan};
 use super::scan::{first_quote, float, integer, load16, string_end};
 use crate::schemas::field::FieldType;
 
+/// A string that was met: where it is and, if it is short, what it is.
+#[derive(Debug, Default, Clone, Copy)]
+struct Mark {
+    /// By [`pack`]; nothing where the string is long.
+    packed: u128,
+    /// Index of the field.
+    index: usize,
+    /// Where the opening quote stands.
+    start: usize,
+    /// Where the string ends, the closing quote included.
+    end: usize,
+}
+
+/// The strings of one kind (short or long) that a record holds.
+#[derive(Debug, Default)]
+struct Marks {
+    marks: [Mark; MAX_FIELDS],
+    len: usize,
+}
+
+impl Marks {
+    #[inline(always)]
+    fn push(&mut self, mark: Mark) {
+        if let Some(place) = self.marks.get_mut(self.len) {
+            *place = mark;
+            self.len += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn met(&self) -> &[Mark] {
+        self.marks.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Scratch of the fast path, kept from record to record.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    short: Marks,
+    long: Marks,
+}
+
 /// Fills `row` (which must be clear) from the record `json`. None on any surprise: `row` then holds nonsense.
 #[inline]
-pub(super) fn decode(plan: &Plan, interners: &mut Interners, row: &mut Row, json: &[u8]) -> Option<()> {
+pub(super) fn decode(
+    plan: &Plan,
+    interners: &mut Interners,
+    scratch: &mut Scratch,
+    row: &mut Row,
+    json: &[u8],
+) -> Option<()> {
+    scratch.short.len = 0;
+    scratch.long.len = 0;
+    scan(plan, scratch, row, json)?;
+    for mark in scratch.short.met() {
+        let interner = interners.get_mut(mark.index)?.as_mut()?;
+        let keys = match interner.find_short(mark.packed) {
+            Some(keys) => keys,
+            None => interner.insert_quoted(json.get(mark.start..mark.end)?)?,
+        };
+        row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
+    }
+    for mark in scratch.long.met() {
+        let interner = interners.get_mut(mark.index)?.as_mut()?;
+        let keys = match interner.find_long(json.get(mark.start + 1..mark.end - 1)?) {
+            Some(keys) => keys,
+            None => interner.insert_quoted(json.get(mark.start..mark.end)?)?,
+        };
+        row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
+    }
+    Some(())
+}
+
+/// Finds the members: numbers and booleans go to `row`, strings to `scratch`.
+#[inline(always)]
+fn scan(plan: &Plan, scratch: &mut Scratch, row: &mut Row, json: &[u8]) -> Option<()> {
     if json.first() != Some(&b'{') {
         return None;
     }
@@ -20,7 +96,7 @@ pub(super) fn decode(plan: &Plan, interners: &mut Interners, row: &mut Row, json
     loop {
         let place = find_member(plan, row, load16(json, at), next)?;
         let pattern = plan.patterns.get(place)?;
-        at = member(plan, interners, row, pattern, json, at + pattern.len)?;
+        at = member(scratch, row, pattern, json, at + pattern.len)?;
         next = place + 1;
         match json.get(at)? {
             b',' => at += 1,
@@ -48,8 +124,7 @@ fn find_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<usize>
 /// Takes one member's value, which begins at `at`; returns where it ends.
 #[inline(always)]
 fn member(
-    plan: &Plan,
-    interners: &mut Interners,
+    scratch: &mut Scratch,
     row: &mut Row,
     pattern: &KeyPattern,
     json: &[u8],
@@ -58,10 +133,8 @@ fn member(
     let index = pattern.index;
     match pattern.kind {
         FieldType::Text => {
-            let interner = interners.get_mut(index)?.as_mut()?;
-            let (keys, end) = text(interner, json, at)?;
-            row.set_text(index, *plan.raw_of.get(index)?, keys);
-            Some(end)
+            row.mark(index);
+            text(scratch, index, json, at)
         }
         FieldType::Int64 => {
             let (value, end) = integer(json, at)?;
@@ -90,40 +163,26 @@ fn member(
     }
 }
 
-/// Interns the string whose opening quote stands at `at`; returns its keys and where it ends.
+/// Marks the string whose opening quote stands at `start`; returns where it ends.
 #[inline(always)]
-fn text(interner: &mut TextInterner, json: &[u8], at: usize) -> Option<(Keys, usize)> {
-    if *json.get(at)? != b'"' {
+fn text(scratch: &mut Scratch, index: usize, json: &[u8], start: usize) -> Option<usize> {
+    if *json.get(start)? != b'"' {
         return None;
     }
-    let start = at + 1;
-    let word = load16(json, start);
+    let word = load16(json, start + 1);
     let len = first_quote(word);
-    if len <= SHORT && *json.get(at + len)? != b'\\' {
-        let end = start + len + 1;
-        let keys = match interner.find_short(pack_word(word, len)) {
-            Some(keys) => keys,
-            None => interner.insert_quoted(json.get(at..end)?)?,
-        };
-        return Some((keys, end));
+    if len <= SHORT && *json.get(start + len)? != b'\\' {
+        let end = start + len + 2;
+        scratch.short.push(Mark { packed: pack_word(word, len), index, start, end });
+        return Some(end);
     }
-    long_text(interner, json, at)
-}
-
-/// [`text`] for a string that is longer than [`SHORT`] or may hold an escaped quote.
-#[inline]
-fn long_text(interner: &mut TextInterner, json: &[u8], at: usize) -> Option<(Keys, usize)> {
-    let start = at + 1;
-    let quote = string_end(json, start)?;
-    let spelling = json.get(start..quote)?;
-    let known = if spelling.len() <= SHORT {
-        interner.find_short(super::intern::pack(spelling))
+    let quote = string_end(json, start + 1)?;
+    let end = quote + 1;
+    if quote - start > SHORT + 1 {
+        scratch.long.push(Mark { packed: 0, index, start, end });
     } else {
-        interner.find_long(spelling)
-    };
-    let keys = match known {
-        Some(keys) => keys,
-        None => interner.insert_quoted(json.get(at..=quote)?)?,
-    };
-    Some((keys, quote + 1))
+        let packed = pack(json.get(start + 1..quote)?);
+        scratch.short.push(Mark { packed, index, start, end });
+    }
+    Some(end)
 }

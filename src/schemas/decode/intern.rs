@@ -39,8 +39,9 @@ pub(super) struct Keys {
     pub(super) raw: u32,
 }
 
+/// 24 bytes: a `u128` would align it to 32, and the tables of a partition would leave the cache sooner.
 struct ShortEntry {
-    spelling: u128,
+    spelling: [u64; 2],
     keys: Keys,
 }
 
@@ -102,7 +103,8 @@ impl TextInterner {
     /// Keys of a spelling of at most [`SHORT`] bytes, which `packed` is by [`pack`], if it was met before.
     #[inline(always)]
     pub(super) fn find_short(&self, packed: u128) -> Option<Keys> {
-        let entry = self.short.find(hash_short(self.seeds, packed), |entry| entry.spelling == packed)?;
+        let spelling = halves(packed);
+        let entry = self.short.find(hash_short(self.seeds, spelling), |entry| entry.spelling == spelling)?;
         Some(entry.keys)
     }
 
@@ -158,7 +160,7 @@ impl TextInterner {
 
     fn remember(&mut self, spelling: &[u8], keys: Keys) {
         if spelling.len() <= SHORT {
-            let (seeds, spelling) = (self.seeds, pack(spelling));
+            let (seeds, spelling) = (self.seeds, halves(pack(spelling)));
             let rehash = |entry: &ShortEntry| hash_short(seeds, entry.spelling);
             self.short.insert_unique(hash_short(seeds, spelling), ShortEntry { spelling, keys }, rehash);
             return;
@@ -193,11 +195,15 @@ pub(super) fn pack_word(word: u128, len: usize) -> u128 {
     word & !(u128::MAX << (8 * (len & 15))) | (len as u128) << 120
 }
 
+#[inline(always)]
+fn halves(packed: u128) -> [u64; 2] {
+    [packed as u64, (packed >> 64) as u64]
+}
+
 /// One multiplication to both ends: the table uses the high bits and the low ones.
 #[inline(always)]
-fn hash_short(seeds: [u64; 2], packed: u128) -> u64 {
-    let [low, high] = [packed as u64 ^ seeds[0], (packed >> 64) as u64 ^ seeds[1]];
-    let product = u128::from(low) * u128::from(high);
+fn hash_short(seeds: [u64; 2], [low, high]: [u64; 2]) -> u64 {
+    let product = u128::from(low ^ seeds[0]) * u128::from(high ^ seeds[1]);
     product as u64 ^ (product >> 64) as u64
 }
 
