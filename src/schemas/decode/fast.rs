@@ -16,13 +16,20 @@ use crate::schemas::field::FieldType;
 #[derive(Debug, Default, Clone, Copy)]
 struct Mark {
     /// By [`pack`]; nothing where the string is long.
-    packed: u128,
+    spelling: [u64; 2],
     /// Index of the field.
     index: usize,
-    /// Where the opening quote stands.
+    /// Where its first byte stands, after the opening quote.
     start: usize,
-    /// Where the string ends, the closing quote included.
-    end: usize,
+    /// Bytes between the quotes.
+    len: usize,
+}
+
+impl Mark {
+    /// The string with its quotes.
+    fn quoted<'a>(&self, json: &'a [u8]) -> Option<&'a [u8]> {
+        json.get(self.start.checked_sub(1)?..self.start + self.len + 1)
+    }
 }
 
 /// The strings of one kind (short or long) that a record holds.
@@ -68,17 +75,17 @@ pub(super) fn decode(
     scan(plan, scratch, row, json)?;
     for mark in scratch.short.met() {
         let interner = interners.get_mut(mark.index)?.as_mut()?;
-        let keys = match interner.find_short(mark.packed) {
+        let keys = match interner.find_short(mark.spelling) {
             Some(keys) => keys,
-            None => interner.insert_quoted(json.get(mark.start..mark.end)?)?,
+            None => interner.insert_quoted(mark.quoted(json)?)?,
         };
         row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
     }
     for mark in scratch.long.met() {
         let interner = interners.get_mut(mark.index)?.as_mut()?;
-        let keys = match interner.find_long(json.get(mark.start + 1..mark.end - 1)?) {
+        let keys = match interner.find_long(json.get(mark.start..mark.start + mark.len)?) {
             Some(keys) => keys,
-            None => interner.insert_quoted(json.get(mark.start..mark.end)?)?,
+            None => interner.insert_quoted(mark.quoted(json)?)?,
         };
         row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
     }
@@ -163,26 +170,22 @@ fn member(
     }
 }
 
-/// Marks the string whose opening quote stands at `start`; returns where it ends.
+/// Marks the string whose first byte, after its quote, is at `start`; returns where it ends.
 #[inline(always)]
 fn text(scratch: &mut Scratch, index: usize, json: &[u8], start: usize) -> Option<usize> {
-    if *json.get(start)? != b'"' {
-        return None;
-    }
-    let word = load16(json, start + 1);
+    let word = load16(json, start);
     let len = first_quote(word);
-    if len <= SHORT && *json.get(start + len)? != b'\\' {
-        let end = start + len + 2;
-        scratch.short.push(Mark { packed: pack_word(word, len), index, start, end });
-        return Some(end);
+    if len <= SHORT && *json.get(start + len - 1)? != b'\\' {
+        scratch.short.push(Mark { spelling: pack_word(word, len), index, start, len });
+        return Some(start + len + 1);
     }
-    let quote = string_end(json, start + 1)?;
-    let end = quote + 1;
-    if quote - start > SHORT + 1 {
-        scratch.long.push(Mark { packed: 0, index, start, end });
+    let quote = string_end(json, start)?;
+    let len = quote - start;
+    let mark = Mark { spelling: [0; 2], index, start, len };
+    if len > SHORT {
+        scratch.long.push(mark);
     } else {
-        let packed = pack(json.get(start + 1..quote)?);
-        scratch.short.push(Mark { packed, index, start, end });
+        scratch.short.push(Mark { spelling: pack(json.get(start..quote)?), ..mark });
     }
-    Some(end)
+    Some(quote + 1)
 }
