@@ -17,6 +17,11 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// `rows` rows, none of them null.
+    pub fn all_valid(rows: usize) -> Self {
+        Self { bits: Vec::new(), rows, nulls: 0 }
+    }
+
     /// Appends one row.
     #[inline]
     pub fn push(&mut self, valid: bool) {

@@ -45,6 +45,12 @@ impl Row {
         self.slots[index & (MAX_FIELDS - 1)] = bits;
     }
 
+    /// Makes the field one that was met; its value is still to be set.
+    #[inline(always)]
+    pub(super) fn mark(&mut self, index: usize) {
+        self.present |= 1 << (index & (MAX_FIELDS - 1));
+    }
+
     #[inline(always)]
     pub(super) fn set_integer(&mut self, index: usize, value: i64) {
         self.set(index, value as u64);
@@ -70,13 +76,43 @@ impl Row {
     }
 }
 
-/// A batch being filled.
+/// A column being filled: a value for each row, also where the row's is null.
+struct Filling<T> {
+    /// Index of the field.
+    index: usize,
+    values: Vec<T>,
+}
+
+impl<T> Filling<T> {
+    /// Appends the row's value, `null` where it has none.
+    #[inline(always)]
+    fn push(&mut self, row: &Row, null: T, value: impl FnOnce(u64) -> T) {
+        let bits = row.slots[self.index & (MAX_FIELDS - 1)];
+        self.values.push(if row.has(self.index) { value(bits) } else { null });
+    }
+}
+
+/// One [`Filling`] for each field of the kinds that `of` names.
+fn fillings<T>(plan: &Plan, of: &[FieldType], rows: usize) -> Vec<Filling<T>> {
+    let fields = plan.fields.iter().enumerate().filter(|(_, field)| of.contains(&field.kind));
+    fields.map(|(index, _)| Filling { index, values: Vec::with_capacity(rows) }).collect()
+}
+
+/// A batch being filled. Columns are kept by type, and which rows are null by row, so that adding a row is a few short
+/// loops without a branch on what a column is.
 pub(super) struct Builder {
     start: i64,
     offsets: Vec<i64>,
     timestamps: Vec<i64>,
     hashes: Vec<u64>,
-    columns: Vec<Column>,
+    /// [`Row::present`] of each row.
+    present: Vec<u32>,
+    texts: Vec<Filling<u32>>,
+    /// One for each of `texts`.
+    dictionaries: Vec<Arc<Dictionary>>,
+    integers: Vec<Filling<i64>>,
+    floats: Vec<Filling<f64>>,
+    bools: Vec<Filling<bool>>,
     extra: PlainTextColumn,
     rejected: Vec<Rejected>,
 }
@@ -84,13 +120,19 @@ pub(super) struct Builder {
 impl Builder {
     /// An empty batch from offset `start` with room for `rows` rows.
     pub(super) fn new(plan: &Plan, interners: &Interners, start: i64, rows: usize) -> Self {
-        let columns = (0..plan.fields.len()).map(|index| column(plan, interners, index, rows)).collect();
+        let texts: Vec<Filling<u32>> = fillings(plan, &[FieldType::Text], rows);
+        let dictionaries = texts.iter().map(|text| dictionary(plan, interners, text.index)).collect();
         Self {
             start,
             offsets: Vec::with_capacity(rows),
             timestamps: Vec::with_capacity(rows),
             hashes: Vec::with_capacity(rows),
-            columns,
+            present: Vec::with_capacity(rows),
+            texts,
+            dictionaries,
+            integers: fillings(plan, &[FieldType::Int64, FieldType::TimestampMs], rows),
+            floats: fillings(plan, &[FieldType::Float64], rows),
+            bools: fillings(plan, &[FieldType::Bool], rows),
             extra: PlainTextColumn::default(),
             rejected: Vec::new(),
         }
@@ -110,14 +152,18 @@ impl Builder {
         self.offsets.push(offset);
         self.timestamps.push(timestamp);
         self.hashes.push(hash);
-        for (index, (column, &bits)) in self.columns.iter_mut().zip(&row.slots).enumerate() {
-            let present = row.has(index);
-            match column {
-                Column::Text(column) => column.keys.push(if present { bits as u32 } else { NULL_KEY }),
-                Column::Int64(column) => column.push(present.then_some(bits as i64)),
-                Column::Float64(column) => column.push(present.then(|| f64::from_bits(bits))),
-                Column::Bool(column) => column.push(present.then_some(bits == 1)),
-            }
+        self.present.push(row.present);
+        for column in &mut self.texts {
+            column.push(row, NULL_KEY, |bits| bits as u32);
+        }
+        for column in &mut self.integers {
+            column.push(row, 0, |bits| bits as i64);
+        }
+        for column in &mut self.floats {
+            column.push(row, 0.0, f64::from_bits);
+        }
+        for column in &mut self.bools {
+            column.push(row, false, |bits| bits == 1);
         }
     }
 
@@ -128,6 +174,24 @@ impl Builder {
 
     /// The batch, its range ended at `end`.
     pub(super) fn finish(self, source: Arc<Source>, end: i64) -> EventBatch {
+        let present = self.present;
+        let mut columns = Vec::with_capacity(MAX_FIELDS);
+        for (text, dictionary) in self.texts.into_iter().zip(self.dictionaries) {
+            columns.push((text.index, Column::Text(TextColumn { keys: text.values, dictionary })));
+        }
+        for Filling { index, values } in self.integers {
+            let validity = validity(&present, index);
+            columns.push((index, Column::Int64(Int64Column { values, validity })));
+        }
+        for Filling { index, values } in self.floats {
+            let validity = validity(&present, index);
+            columns.push((index, Column::Float64(Float64Column { values, validity })));
+        }
+        for Filling { index, values } in self.bools {
+            let validity = validity(&present, index);
+            columns.push((index, Column::Bool(BoolColumn { values, validity })));
+        }
+        columns.sort_unstable_by_key(|(index, _)| *index);
         EventBatch {
             source,
             start: self.start,
@@ -135,28 +199,24 @@ impl Builder {
             offsets: self.offsets,
             timestamps: self.timestamps,
             hashes: self.hashes,
-            columns: self.columns,
+            columns: columns.into_iter().map(|(_, column)| column).collect(),
             extra: self.extra,
             rejected: self.rejected,
         }
     }
 }
 
-fn column(plan: &Plan, interners: &Interners, index: usize, rows: usize) -> Column {
-    let validity = Validity::default();
-    match plan.fields.get(index).map(|field| field.kind) {
-        Some(FieldType::Int64 | FieldType::TimestampMs) => {
-            Column::Int64(Int64Column { values: Vec::with_capacity(rows), validity })
-        }
-        Some(FieldType::Float64) => {
-            Column::Float64(Float64Column { values: Vec::with_capacity(rows), validity })
-        }
-        Some(FieldType::Bool) => Column::Bool(BoolColumn { values: Vec::with_capacity(rows), validity }),
-        Some(FieldType::Text) | None => {
-            let dictionary = dictionary(plan, interners, index);
-            Column::Text(TextColumn { keys: Vec::with_capacity(rows), dictionary })
-        }
+/// Which rows have a value for the field.
+fn validity(present: &[u32], index: usize) -> Validity {
+    let bit = 1 << (index & (MAX_FIELDS - 1));
+    if present.iter().fold(bit, |all, row| all & row) != 0 {
+        return Validity::all_valid(present.len());
     }
+    let mut validity = Validity::default();
+    for row in present {
+        validity.push(row & bit != 0);
+    }
+    validity
 }
 
 /// The dictionary of a text column: its own interner's or, for a derived column, its origin's raw one.

@@ -1,17 +1,100 @@
 //! The fast path: a scanner for the usual record. It gives up, saying nothing of why, on any surprise; where it does
 //! not, the row is what [`super::fallback`] would have made.
+//!
+//! Strings are only marked on the way and looked up together at the end: the lookups, most of them cache misses, then
+//! overlap, and a record that is given up after all has put nothing into a dictionary.
 
 use super::Interners;
 use super::build::Row;
 use super::fallback::{is_registration, is_ts};
-use super::intern::{Keys, SHORT, TextInterner, pack_word};
-use super::plan::{KeyPattern, Plan};
+use super::intern::{SHORT, pack, pack_word};
+use super::plan::{KeyPattern, MAX_FIELDS, Plan};
 use super::scan::{first_quote, float, integer, load16, string_end};
 use crate::schemas::field::FieldType;
 
+/// A string that was met: where it is and, if it is short, what it is.
+#[derive(Debug, Default, Clone, Copy)]
+struct Mark {
+    /// By [`pack`]; nothing where the string is long.
+    spelling: [u64; 2],
+    /// Index of the field.
+    index: usize,
+    /// Where its first byte stands, after the opening quote.
+    start: usize,
+    /// Bytes between the quotes.
+    len: usize,
+}
+
+impl Mark {
+    /// The string with its quotes.
+    fn quoted<'a>(&self, json: &'a [u8]) -> Option<&'a [u8]> {
+        json.get(self.start.checked_sub(1)?..self.start + self.len + 1)
+    }
+}
+
+/// The strings of one kind (short or long) that a record holds.
+#[derive(Debug, Default)]
+struct Marks {
+    marks: [Mark; MAX_FIELDS],
+    len: usize,
+}
+
+impl Marks {
+    #[inline(always)]
+    fn push(&mut self, mark: Mark) {
+        if let Some(place) = self.marks.get_mut(self.len) {
+            *place = mark;
+            self.len += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn met(&self) -> &[Mark] {
+        self.marks.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Scratch of the fast path, kept from record to record.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    short: Marks,
+    long: Marks,
+}
+
 /// Fills `row` (which must be clear) from the record `json`. None on any surprise: `row` then holds nonsense.
 #[inline]
-pub(super) fn decode(plan: &Plan, interners: &mut Interners, row: &mut Row, json: &[u8]) -> Option<()> {
+pub(super) fn decode(
+    plan: &Plan,
+    interners: &mut Interners,
+    scratch: &mut Scratch,
+    row: &mut Row,
+    json: &[u8],
+) -> Option<()> {
+    scratch.short.len = 0;
+    scratch.long.len = 0;
+    scan(plan, scratch, row, json)?;
+    for mark in scratch.short.met() {
+        let interner = interners.get_mut(mark.index)?.as_mut()?;
+        let keys = match interner.find_short(mark.spelling) {
+            Some(keys) => keys,
+            None => interner.insert_quoted(mark.quoted(json)?)?,
+        };
+        row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
+    }
+    for mark in scratch.long.met() {
+        let interner = interners.get_mut(mark.index)?.as_mut()?;
+        let keys = match interner.find_long(json.get(mark.start..mark.start + mark.len)?) {
+            Some(keys) => keys,
+            None => interner.insert_quoted(mark.quoted(json)?)?,
+        };
+        row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
+    }
+    Some(())
+}
+
+/// Finds the members: numbers and booleans go to `row`, strings to `scratch`.
+#[inline(always)]
+fn scan(plan: &Plan, scratch: &mut Scratch, row: &mut Row, json: &[u8]) -> Option<()> {
     if json.first() != Some(&b'{') {
         return None;
     }
@@ -20,7 +103,7 @@ pub(super) fn decode(plan: &Plan, interners: &mut Interners, row: &mut Row, json
     loop {
         let place = find_member(plan, row, load16(json, at), next)?;
         let pattern = plan.patterns.get(place)?;
-        at = member(plan, interners, row, pattern, json, at + pattern.len)?;
+        at = member(scratch, row, pattern, json, at + pattern.len)?;
         next = place + 1;
         match json.get(at)? {
             b',' => at += 1,
@@ -48,8 +131,7 @@ fn find_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<usize>
 /// Takes one member's value, which begins at `at`; returns where it ends.
 #[inline(always)]
 fn member(
-    plan: &Plan,
-    interners: &mut Interners,
+    scratch: &mut Scratch,
     row: &mut Row,
     pattern: &KeyPattern,
     json: &[u8],
@@ -58,10 +140,8 @@ fn member(
     let index = pattern.index;
     match pattern.kind {
         FieldType::Text => {
-            let interner = interners.get_mut(index)?.as_mut()?;
-            let (keys, end) = text(interner, json, at)?;
-            row.set_text(index, *plan.raw_of.get(index)?, keys);
-            Some(end)
+            row.mark(index);
+            text(scratch, index, json, at)
         }
         FieldType::Int64 => {
             let (value, end) = integer(json, at)?;
@@ -90,40 +170,22 @@ fn member(
     }
 }
 
-/// Interns the string whose opening quote stands at `at`; returns its keys and where it ends.
+/// Marks the string whose first byte, after its quote, is at `start`; returns where it ends.
 #[inline(always)]
-fn text(interner: &mut TextInterner, json: &[u8], at: usize) -> Option<(Keys, usize)> {
-    if *json.get(at)? != b'"' {
-        return None;
-    }
-    let start = at + 1;
+fn text(scratch: &mut Scratch, index: usize, json: &[u8], start: usize) -> Option<usize> {
     let word = load16(json, start);
     let len = first_quote(word);
-    if len <= SHORT && *json.get(at + len)? != b'\\' {
-        let end = start + len + 1;
-        let keys = match interner.find_short(pack_word(word, len)) {
-            Some(keys) => keys,
-            None => interner.insert_quoted(json.get(at..end)?)?,
-        };
-        return Some((keys, end));
+    if len <= SHORT && *json.get(start + len - 1)? != b'\\' {
+        scratch.short.push(Mark { spelling: pack_word(word, len), index, start, len });
+        return Some(start + len + 1);
     }
-    long_text(interner, json, at)
-}
-
-/// [`text`] for a string that is longer than [`SHORT`] or may hold an escaped quote.
-#[inline]
-fn long_text(interner: &mut TextInterner, json: &[u8], at: usize) -> Option<(Keys, usize)> {
-    let start = at + 1;
     let quote = string_end(json, start)?;
-    let spelling = json.get(start..quote)?;
-    let known = if spelling.len() <= SHORT {
-        interner.find_short(super::intern::pack(spelling))
+    let len = quote - start;
+    let mark = Mark { spelling: [0; 2], index, start, len };
+    if len > SHORT {
+        scratch.long.push(mark);
     } else {
-        interner.find_long(spelling)
-    };
-    let keys = match known {
-        Some(keys) => keys,
-        None => interner.insert_quoted(json.get(at..=quote)?)?,
-    };
-    Some((keys, quote + 1))
+        scratch.short.push(Mark { spelling: pack(json.get(start..quote)?), ..mark });
+    }
+    Some(quote + 1)
 }

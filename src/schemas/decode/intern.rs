@@ -39,8 +39,9 @@ pub(super) struct Keys {
     pub(super) raw: u32,
 }
 
+/// 24 bytes; with a `u128` it would be 32, and the tables of a partition would leave the cache sooner.
 struct ShortEntry {
-    spelling: u128,
+    spelling: [u64; 2],
     keys: Keys,
 }
 
@@ -99,10 +100,10 @@ impl TextInterner {
             || spellings.max(self.texts.index.len()) > limits.values
     }
 
-    /// Keys of a spelling of at most [`SHORT`] bytes, which `packed` is by [`pack`], if it was met before.
+    /// Keys of a spelling of at most [`SHORT`] bytes, packed by [`pack`], if it was met before.
     #[inline(always)]
-    pub(super) fn find_short(&self, packed: u128) -> Option<Keys> {
-        let entry = self.short.find(hash_short(self.seeds, packed), |entry| entry.spelling == packed)?;
+    pub(super) fn find_short(&self, spelling: [u64; 2]) -> Option<Keys> {
+        let entry = self.short.find(hash_short(self.seeds, spelling), |entry| entry.spelling == spelling)?;
         Some(entry.keys)
     }
 
@@ -178,8 +179,8 @@ fn slice<'a>(arena: &'a [u8], entry: &LongEntry) -> &'a [u8] {
     arena.get(start..start + entry.len as usize).unwrap_or_default()
 }
 
-/// A spelling of at most [`SHORT`] bytes as one integer: its bytes, then its length in the highest byte.
-pub(super) fn pack(spelling: &[u8]) -> u128 {
+/// A spelling of at most [`SHORT`] bytes as two integers: its bytes, then its length in the highest byte.
+pub(super) fn pack(spelling: &[u8]) -> [u64; 2] {
     let mut bytes = [0; 16];
     for (to, from) in bytes.iter_mut().zip(spelling) {
         *to = *from;
@@ -189,15 +190,27 @@ pub(super) fn pack(spelling: &[u8]) -> u128 {
 
 /// [`pack`] of the first `len` (at most [`SHORT`]) bytes of `word`.
 #[inline(always)]
-pub(super) fn pack_word(word: u128, len: usize) -> u128 {
-    word & !(u128::MAX << (8 * (len & 15))) | (len as u128) << 120
+pub(super) fn pack_word(word: u128, len: usize) -> [u64; 2] {
+    let [low, high] = MASKS[len & 15];
+    [word as u64 & low, (word >> 64) as u64 & high | (len as u64) << 56]
 }
+
+/// For each length the bits of that many bytes; shifting 128 bits by a variable costs more than a look.
+const MASKS: [[u64; 2]; 16] = {
+    let mut masks = [[0; 2]; 16];
+    let mut len = 1;
+    while len < 16 {
+        let mask = u128::MAX >> (128 - 8 * len);
+        masks[len] = [mask as u64, (mask >> 64) as u64];
+        len += 1;
+    }
+    masks
+};
 
 /// One multiplication to both ends: the table uses the high bits and the low ones.
 #[inline(always)]
-fn hash_short(seeds: [u64; 2], packed: u128) -> u64 {
-    let [low, high] = [packed as u64 ^ seeds[0], (packed >> 64) as u64 ^ seeds[1]];
-    let product = u128::from(low) * u128::from(high);
+fn hash_short(seeds: [u64; 2], [low, high]: [u64; 2]) -> u64 {
+    let product = u128::from(low ^ seeds[0]) * u128::from(high ^ seeds[1]);
     product as u64 ^ (product >> 64) as u64
 }
 

@@ -80,6 +80,7 @@ pub struct Decoder {
     source: Arc<Source>,
     plan: Plan,
     interners: Interners,
+    scratch: fast::Scratch,
     fallback: Fallback,
     row: Row,
     builder: Builder,
@@ -107,6 +108,7 @@ impl Decoder {
             source,
             plan,
             interners,
+            scratch: fast::Scratch::default(),
             fallback: Fallback::default(),
             row: Row::default(),
             builder,
@@ -170,10 +172,16 @@ impl Decoder {
     #[inline]
     fn decode(&mut self, value: &[u8]) -> Result<Option<String>, Rejection> {
         self.row.clear();
-        if self.fast_path && fast::decode(&self.plan, &mut self.interners, &mut self.row, value).is_some() {
+        if self.fast_path && self.scan(value).is_some() {
             return Ok(None);
         }
         self.row.clear();
         self.fallback.decode(&self.plan, &mut self.interners, &mut self.row, value)
+    }
+
+    /// The fast path alone.
+    #[inline]
+    fn scan(&mut self, value: &[u8]) -> Option<()> {
+        fast::decode(&self.plan, &mut self.interners, &mut self.scratch, &mut self.row, value)
     }
 }

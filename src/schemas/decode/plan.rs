@@ -7,12 +7,12 @@ use crate::schemas::field::{EventKind, Field, FieldType, Repair};
 /// Fields that an event type may have at most: a bit each in [`super::build::Row::present`].
 pub(super) const MAX_FIELDS: usize = 32;
 
-/// A member's name as the scanner meets it: `"name":`, at most sixteen bytes.
+/// A member's name as the scanner meets it: `"name":` and, for text, the opening quote; at most sixteen bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyPattern {
     bytes: u128,
     mask: u128,
-    /// Length of `"name":`, bytes.
+    /// Length in bytes.
     pub(super) len: usize,
     /// The field's index in [`EventKind::fields`].
     pub(super) index: usize,
@@ -23,7 +23,8 @@ pub(super) struct KeyPattern {
 impl KeyPattern {
     /// None for a field without JSON member or with a name too long for the scanner.
     fn new(index: usize, field: &Field) -> Option<Self> {
-        let name = format!("\"{}\":", field.json?);
+        let quote = if field.kind == FieldType::Text { "\"" } else { "" };
+        let name = format!("\"{}\":{quote}", field.json?);
         let mut bytes = [0; 16];
         bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
         let mask = u128::MAX >> (128 - 8 * name.len());

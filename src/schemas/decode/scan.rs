@@ -53,18 +53,13 @@ fn first_quote_portable(word: u128) -> usize {
 #[inline]
 pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
-    while at < bytes.len() {
-        let step = first_quote(load16(bytes, at));
-        at += step;
-        if step == 16 {
-            continue;
-        }
+    loop {
+        at += memchr::memchr(b'"', bytes.get(at..)?)?;
         if !is_escaped(bytes, start, at) {
             return Some(at);
         }
         at += 1;
     }
-    None
 }
 
 /// Whether an odd number of backslashes stands before `at`, not looking before `start`.

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use super::oracle::{Expected, expected, is_near};
 use super::*;
 use crate::schemas::column::TextColumn;
-use crate::schemas::decode::fast;
 
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("BEATLYTICA_EVENTSIM_DATA");
@@ -113,8 +112,7 @@ fn oddities_of_listen_events_are_as_measured() {
         }
         for line in lines {
             plain.row.clear();
-            scanned +=
-                usize::from(fast::decode(&plain.plan, &mut plain.interners, &mut plain.row, line).is_some());
+            scanned += usize::from(plain.scan(line).is_some());
         }
         let batch = decode_with(&mut repairing, lines);
         let (artist, song) = (batch.text("artist_raw").unwrap(), batch.text("song_raw").unwrap());

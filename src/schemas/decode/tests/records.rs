@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::schemas::column::NULL_KEY;
-use crate::schemas::decode::fast;
 
 const LISTEN: &str = r#"{"artist":"Bruce Rowland","song":"You Should Be Free","duration":9.09995,"ts":1714953612000,"sessionId":11213,"auth":"Logged In","level":"paid","itemInSession":8,"city":"Mcclellan","zip":"95652","state":"CA","userAgent":"\"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_4) AppleWebKit/537.77.4 (KHTML, like Gecko) Version/7.0.5 Safari/537.77.4\"","lon":-121.401102,"lat":38.662977,"userId":11214,"lastName":"Thompson","firstName":"Derek","gender":"M","registration":1714953600000}"#;
 const VIEW_SONG: &str = r#"{"ts":1714953608000,"sessionId":13171,"page":"NextSong","auth":"Logged In","method":"PUT","status":200,"level":"paid","itemInSession":33,"city":"Dupont","zip":"80024","state":"CO","userAgent":"\"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_4) AppleWebKit/537.77.4 (KHTML, like Gecko) Version/7.0.5 Safari/537.77.4\"","lon":-104.917925,"lat":39.843876,"userId":13172,"lastName":"Suarez","firstName":"Maxim","gender":"M","registration":1714953600000,"artist":"Flor Silvestre","song":"Gaviota Traidora","duration":150.12526}"#;
@@ -20,7 +19,7 @@ const SAFARI: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_4) AppleWebKit
 /// The cells of the only row, after checking that the scanner alone takes the record.
 fn row(kind: EventKind, value: &str) -> Vec<Cell> {
     let mut decoder = Decoder::new(source(kind), true);
-    let taken = fast::decode(&decoder.plan, &mut decoder.interners, &mut decoder.row, value.as_bytes());
+    let taken = decoder.scan(value.as_bytes());
     assert!(taken.is_some(), "the scanner takes {value}");
     let batch = decode_one(kind, true, &format!("{value}\n"));
     assert_eq!((batch.rows(), extra_of(&batch)), (1, None), "{:?}", batch.rejected);
