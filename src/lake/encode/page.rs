@@ -94,6 +94,14 @@ impl Levels {
     }
 }
 
+/// Appends 64-bit values in plain encoding.
+fn append_words(words: &[u64], page: &mut Vec<u8>) {
+    let start = page.len();
+    page.resize(start + words.len() * 8, 0);
+    let (to, _) = page.split_at_mut(start).1.as_chunks_mut::<8>();
+    to.iter_mut().zip(words).for_each(|(to, word)| *to = word.to_le_bytes());
+}
+
 /// A run of one-byte values (bit width 1 to 8) in the RLE hybrid.
 fn rle_run(count: usize, value: u8, page: &mut Vec<u8>) {
     let mut header = [0; 10];
@@ -247,14 +255,14 @@ impl ColumnBuffers {
         self.page.clear();
         if self.numbers.build(&self.words, &mut self.indices) {
             let values = self.numbers.values();
-            self.page.extend(values.iter().flat_map(|word| word.to_le_bytes()));
+            append_words(values, &mut self.page);
             file.dictionary_page(&self.page, values.len())?;
             let distinct = values.len();
             self.write_indices(file, distinct)?;
         } else {
             let rows = self.levels.rows();
             self.levels.encode(0, rows, &mut self.page)?;
-            self.page.extend(self.words.iter().flat_map(|word| word.to_le_bytes()));
+            append_words(&self.words, &mut self.page);
             file.data_page(&self.page, rows, Encoding::PLAIN)?;
         }
         file.end_chunk(stats);
