@@ -87,14 +87,19 @@ impl Bench {
     }
 
     pub async fn with(bucket: &str, tokens: Option<Arc<TokenSource>>) -> Self {
+        Self::open(bucket, tokens, Duration::from_secs(60)).await
+    }
+
+    /// Gives up a silent server after a time that a test can wait for.
+    pub async fn impatient() -> Self {
+        Self::open(fake_gcs::BUCKET, None, Duration::from_millis(500)).await
+    }
+
+    async fn open(bucket: &str, tokens: Option<Arc<TokenSource>>, attempt_timeout: Duration) -> Self {
         let fake = fake_gcs::FakeGcs::start().await;
         let clock = TestClock::new();
-        let settings = GcsSettings {
-            endpoint: Some(fake.endpoint()),
-            // Long enough for a busy machine, and short enough to wait out.
-            attempt_timeout: Duration::from_secs(2),
-            ..GcsSettings::default()
-        };
+        let settings =
+            GcsSettings { endpoint: Some(fake.endpoint()), attempt_timeout, ..GcsSettings::default() };
         let store = GcsStore::new(bucket, "pre/fix", &settings, tokens, Arc::clone(&clock) as _).unwrap();
         Bench { fake, store, clock }
     }

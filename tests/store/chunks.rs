@@ -95,6 +95,19 @@ async fn another_writer_that_finishes_first_wins() {
 }
 
 #[tokio::test]
+async fn a_slow_upload_may_take_longer_than_the_deadline_while_it_gets_on() {
+    let bench = Bench::new().await;
+    let busy = || Fault::Refuse(503, "backendError");
+    // A question that meets `KeepOnly` is answered as usual.
+    let step = || [busy(), busy(), busy(), busy(), busy(), Fault::KeepOnly(0)];
+    bench.fake.inject(Ask::Question, [step(), step(), step()].concat());
+    let chunks = [busy(), Fault::KeepOnly(CHUNK), busy(), Fault::KeepOnly(CHUNK), busy()];
+    bench.fake.inject(Ask::Chunk, chunks);
+    upload(&bench, Created::New).await;
+    assert_eq!(bench.clock.pauses(), [1, 2, 4, 8, 16, 32].repeat(3));
+}
+
+#[tokio::test]
 async fn a_server_that_stores_nothing_is_given_up() {
     let bench = Bench::new().await;
     bench.fake.inject(Ask::Chunk, vec![Fault::KeepOnly(0); 100]);

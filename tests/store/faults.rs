@@ -108,7 +108,7 @@ async fn retry_after_is_honoured_within_the_deadline() {
 
 #[tokio::test]
 async fn a_silent_server_is_given_up_and_asked_again() {
-    let bench = Bench::new().await;
+    let bench = Bench::impatient().await;
     bench.fake.put("pre/fix/x", BODY);
     bench.fake.inject(Ask::Read, [Fault::Silence]);
     assert_eq!(bench.store.read("x").await.unwrap().as_deref(), Some(BODY));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beatlytica::lake::store::{
-    Created, GcsSettings, LocalStore, ObjectMeta, Store, StoreOpenError, list_all, open,
+    Created, GcsSettings, GcsStore, LocalStore, ObjectMeta, Store, StoreOpenError, list_all, open,
 };
 use bytes::Bytes;
 use futures::future::join_all;
@@ -184,6 +184,27 @@ async fn opens_what_the_setting_names() {
     let bucket = open(&format!("gs://{BUCKET}/pre"), &gcs).await.unwrap();
     bucket.create("x/y", Bytes::from_static(b"1")).await.unwrap();
     assert_eq!(fake.names(), ["pre/x/y"]);
+}
+
+#[test]
+fn https_has_its_certificates_and_cryptography() {
+    let clock = crate::TestClock::new();
+    let store = GcsStore::new("my-bucket", "a/b", &GcsSettings::default(), None, clock).unwrap();
+    assert_eq!(format!("{store:?}"), "GcsStore(gs://my-bucket/a/b/)");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_openers_of_a_folder_agree_on_one_winner() {
+    let root = tempfile::tempdir().unwrap();
+    for round in 0..50 {
+        let creates = (0..2).map(|_| {
+            let store = LocalStore::open(root.path().into()).unwrap();
+            tokio::spawn(async move { store.create(&format!("x/{round}"), Bytes::from_static(b"1")).await })
+        });
+        let answers = join_all(creates).await;
+        let won = answers.into_iter().filter(|answer| matches!(answer, Ok(Ok(Created::New)))).count();
+        assert_eq!(won, 1);
+    }
 }
 
 #[tokio::test]
