@@ -1,7 +1,7 @@
 //! A folder as a store: whole objects appear under their names by a hard link, which is create-if-absent.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -131,7 +131,7 @@ impl Store for LocalStore {
     }
 
     async fn sync(&self) -> Result<(), StoreError> {
-        self.blocking("create", "the folders touched", Inner::sync).await
+        self.blocking("sync", "the folders touched", Inner::sync).await
     }
 
     async fn discard(&self, name: &str) -> Result<(), StoreError> {
@@ -164,7 +164,7 @@ impl Inner {
         })?;
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = Temporary(self.root.join(TEMPORARY).join(format!("{}-{number}", self.writer)));
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary.0)?;
+        let mut file = temporary.file()?;
         file.write_all(body)?;
         file.sync_all()?;
         drop(file);
@@ -237,6 +237,19 @@ impl Inner {
 
 /// A temporary file, removed when dropped.
 struct Temporary(PathBuf);
+
+impl Temporary {
+    /// Makes the file, and its folder again where somebody tidied that away.
+    fn file(&self) -> io::Result<File> {
+        match (File::create_new(&self.0), self.0.parent()) {
+            (Err(error), Some(folder)) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(folder)?;
+                File::create_new(&self.0)
+            }
+            (made, _) => made,
+        }
+    }
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
@@ -312,6 +325,14 @@ mod tests {
         // `a/b` is a file, so `a/b/c` cannot be made.
         assert!(!store.create("a/b/c", Bytes::new()).await.unwrap_err().is_transient());
         assert_eq!(files(&root.path().join(TEMPORARY)), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn goes_on_where_the_temporary_folder_was_tidied_away() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().into()).unwrap();
+        fs::remove_dir(root.path().join(TEMPORARY)).unwrap();
+        assert_eq!(store.create("a", Bytes::new()).await.unwrap(), Created::New);
     }
 
     #[tokio::test]

@@ -44,7 +44,7 @@ pub enum StoreError {
     /// Worth trying again later: overload, broken connections, deadlines.
     #[error("{op} of {name}: {cause}; it is tried again")]
     Transient {
-        /// `create`, `read`, `list` or `stat`.
+        /// `create`, `read`, `list`, `stat`, `sync` or `discard`.
         op: &'static str,
         /// Object name or prefix.
         name: String,
@@ -54,7 +54,7 @@ pub enum StoreError {
     /// Not worth trying again before somebody changes something; says what.
     #[error("{op} of {name}: {cause}")]
     Permanent {
-        /// `create`, `read`, `list` or `stat`.
+        /// `create`, `read`, `list`, `stat`, `sync` or `discard`.
         op: &'static str,
         /// Object name or prefix.
         name: String,
