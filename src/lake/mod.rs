@@ -5,5 +5,10 @@ pub mod codec;
 pub mod encode;
 pub mod layout;
 pub mod ledger;
+pub mod parquet;
+pub mod segment;
 pub mod store;
 pub mod verify;
+
+pub use parquet::ParquetCodec;
+pub use segment::Segment;

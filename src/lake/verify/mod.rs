@@ -7,7 +7,6 @@
 
 mod damage;
 mod range;
-mod reader;
 mod recount;
 #[cfg(test)]
 mod tests;
@@ -15,7 +14,6 @@ mod unnamed;
 mod walk;
 
 pub use damage::Damage;
-pub use reader::{LakeReader, SongCountRow, UserActivityRow};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -94,7 +92,6 @@ impl Report {
 /// The store's: then nothing is proved.
 pub async fn verify(
     store: &dyn Store,
-    reader: &dyn LakeReader,
     topics: &[String],
     mut progress: impl FnMut(&Report),
 ) -> Result<Report, StoreError> {
@@ -111,12 +108,12 @@ pub async fn verify(
             for object in &objects {
                 walk.name(store, &object.name, &mut found).await?;
             }
-            check_all(store, reader, found, &mut report).await?;
+            check_all(store, found, &mut report).await?;
             progress(&report);
         }
         let mut found = Vec::new();
         walk.end(&mut found);
-        check_all(store, reader, found, &mut report).await?;
+        check_all(store, found, &mut report).await?;
     }
     let mut owners = unnamed::Owners::new(topics);
     let mut pages = Pages::new(LAKE.to_owned());
@@ -133,12 +130,7 @@ pub async fn verify(
     Ok(report)
 }
 
-async fn check_all(
-    store: &dyn Store,
-    reader: &dyn LakeReader,
-    found: Vec<Found>,
-    report: &mut Report,
-) -> Result<(), StoreError> {
+async fn check_all(store: &dyn Store, found: Vec<Found>, report: &mut Report) -> Result<(), StoreError> {
     let mut entries = Vec::new();
     for found in found {
         match found {
@@ -151,7 +143,7 @@ async fn check_all(
         }
     }
     let mut ranges = stream::iter(entries)
-        .map(|(decision, is_last)| check_range(store, reader, decision, is_last))
+        .map(|(decision, is_last)| check_range(store, decision, is_last))
         .buffer_unordered(CONCURRENT_RANGES);
     while let Some(range) = ranges.try_next().await? {
         report.add(range);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::reader::{SongCountRow, UserActivityRow};
+use crate::lake::encode::{SongCount, UserActive};
 use crate::lake::layout::Day;
 use crate::schemas::batch::Activity;
 use crate::schemas::{Dictionary, TextColumn};
@@ -42,11 +42,8 @@ impl Recount {
                     .or_default()
                     .insert(key(&[pane as u128, user as u128, level, gender, state]), 1);
             }
-            if let Some((artist, song, artists, songs)) = &song
-                && let (artist, song) = (text(artist, artists, row), text(song, songs, row))
-                && artist != NULL
-                && song != NULL
-            {
+            if let Some((artist, song, artists, songs)) = &song {
+                let (artist, song) = (text(artist, artists, row), text(song, songs, row));
                 *self
                     .songs
                     .entry(day)
@@ -58,19 +55,19 @@ impl Recount {
     }
 
     /// Compares a day's song counts and takes the day out; the number of keys that differ.
-    pub fn take_songs(&mut self, day: Day, rows: &[SongCountRow]) -> u64 {
+    pub fn take_songs(&mut self, day: Day, rows: &[SongCount]) -> u64 {
         let found = rows.iter().map(|row| {
             let texts = [hash(row.artist.as_deref()), hash(row.song.as_deref()), hash(row.level.as_deref())];
-            (key(&[row.pane_start_ms as u128, texts[0], texts[1], texts[2]]), row.plays)
+            (key(&[row.pane_start as u128, texts[0], texts[1], texts[2]]), row.plays)
         });
         differences(self.songs.remove(&day).unwrap_or_default(), found)
     }
 
     /// Compares a day's user activity and takes the day out; the number of keys that differ.
-    pub fn take_users(&mut self, day: Day, rows: &[UserActivityRow]) -> u64 {
+    pub fn take_users(&mut self, day: Day, rows: &[UserActive]) -> u64 {
         let found = rows.iter().map(|row| {
             let texts = [hash(row.level.as_deref()), hash(row.gender.as_deref()), hash(row.state.as_deref())];
-            (key(&[row.pane_start_ms as u128, row.user_id as u128, texts[0], texts[1], texts[2]]), 1)
+            (key(&[row.pane_start as u128, row.user_id as u128, texts[0], texts[1], texts[2]]), 1)
         });
         differences(self.users.remove(&day).unwrap_or_default(), found)
     }
