@@ -5,10 +5,12 @@ pub mod codec;
 pub mod encode;
 pub mod layout;
 pub mod ledger;
+pub mod parquet;
 pub mod parquet_codec;
 pub mod pending;
 pub mod rebuild;
 pub mod segment;
 pub mod store;
+pub mod verify;
 
 pub use segment::Segment;

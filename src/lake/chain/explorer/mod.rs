@@ -175,7 +175,7 @@ fn explore(seed: u64, mutant: Mutant) -> Vec<String> {
 
 /// Schedules to explore; set `BEATLYTICA_SCHEDULES` for a longer search.
 fn schedules() -> u64 {
-    std::env::var("BEATLYTICA_SCHEDULES").ok().and_then(|count| count.parse().ok()).unwrap_or(4_000)
+    std::env::var("BEATLYTICA_SCHEDULES").ok().and_then(|count| count.parse().ok()).unwrap_or(2_500)
 }
 
 #[test]

@@ -1,0 +1,200 @@
+//! One entry's objects against its receipt and against each other.
+
+use std::collections::HashSet;
+
+use super::damage::Damage;
+use super::recount::Recount;
+use crate::lake::encode::{
+    EncodeError, read_activity, read_offsets, read_song_counts, read_user_activity, row_count,
+};
+use crate::lake::layout::Name;
+use crate::lake::ledger::{Decision, EntryKind, Receipt, ReceiptObject};
+use crate::lake::store::{Store, StoreError};
+
+/// What one entry holds.
+#[derive(Debug, Default)]
+pub struct RangeReport {
+    /// Objects read.
+    pub objects: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Rows in event tables.
+    pub rows: u64,
+    /// Rejected records.
+    pub rejected: u64,
+    /// Records that its receipt says are lost.
+    pub lost: u64,
+    /// Offsets without a record.
+    pub holes: u64,
+    /// Offsets that retention took before they were read.
+    pub gap: u64,
+    /// Name of the entry, if it is the last and has no receipt yet.
+    pub in_flight: Option<String>,
+    /// What is wrong.
+    pub damage: Vec<Damage>,
+}
+
+/// Checks one entry; the last of a chain may be without a receipt.
+pub async fn check_range(
+    store: &dyn Store,
+    decision: Decision,
+    is_last: bool,
+) -> Result<RangeReport, StoreError> {
+    let mut check = Check::new(&decision);
+    if decision.kind == EntryKind::Close {
+        return Ok(check.report);
+    }
+    let chain = decision.chain();
+    let name = chain.receipt(decision.start);
+    let receipt = match store.read(&name).await? {
+        None if is_last => {
+            check.report.in_flight = Some(chain.entry(decision.start));
+            return Ok(check.report);
+        }
+        None => {
+            check.report.damage.push(Damage::ReceiptMissing { name });
+            return Ok(check.report);
+        }
+        Some(body) => match Receipt::parse(&name, &body, &decision) {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                check.report.damage.push(Damage::Ledger { cause: error.to_string() });
+                return Ok(check.report);
+            }
+        },
+    };
+    // Records first: the counts are compared with what they hold.
+    let (counts, records): (Vec<_>, Vec<_>) = receipt
+        .objects
+        .iter()
+        .partition(|object| object.name.parse().is_ok_and(|name: Name| name.is_counts()));
+    for object in records.into_iter().chain(counts) {
+        let body = store.read(&object.name).await?;
+        check.object(object, body.as_deref());
+    }
+    Ok(check.finish(&receipt))
+}
+
+struct Check<'a> {
+    decision: &'a Decision,
+    report: RangeReport,
+    offsets: HashSet<i64>,
+    recount: Recount,
+    /// Data that cannot be read cannot be recounted: its counts would be reported for nothing.
+    recountable: bool,
+}
+
+impl<'a> Check<'a> {
+    fn new(decision: &'a Decision) -> Self {
+        Check {
+            decision,
+            report: RangeReport::default(),
+            offsets: HashSet::new(),
+            recount: Recount::default(),
+            recountable: true,
+        }
+    }
+
+    fn object(&mut self, receipted: &ReceiptObject, body: Option<&[u8]>) {
+        let Some(body) = body else {
+            self.recountable = false;
+            self.report.damage.push(Damage::ObjectMissing { name: receipted.name.clone() });
+            return;
+        };
+        self.report.objects += 1;
+        self.report.bytes += body.len() as u64;
+        let size = self.differs(receipted, "size", receipted.bytes, body.len() as u64);
+        let crc32c = self.differs(receipted, "crc32c", receipted.crc32c.into(), crc32c::crc32c(body).into());
+        if size || crc32c {
+            // Content that is known to be damaged is not decoded: the decoders trust its structure.
+            self.recountable = false;
+            return;
+        }
+        if let Err(error) = self.content(receipted, body) {
+            self.recountable = false;
+            let cause = format!("{}: {error}", receipted.name);
+            self.report.damage.push(Damage::ObjectUnreadable { cause });
+        }
+    }
+
+    fn content(&mut self, receipted: &ReceiptObject, body: &[u8]) -> Result<(), EncodeError> {
+        let name = &receipted.name;
+        let rows = row_count(body)?;
+        self.differs(receipted, "rows", receipted.rows, rows);
+        match name.parse() {
+            Ok(Name::Data { .. }) => {
+                self.report.rows += rows;
+                self.records(name, body)?;
+                self.recount.add(&read_activity(self.decision.table, body)?.view());
+            }
+            Ok(Name::Rejected { .. }) => {
+                self.report.rejected += rows;
+                self.records(name, body)?;
+            }
+            Ok(Name::SongCounts { day, .. }) => {
+                let counts = read_song_counts(body)?;
+                let keys = self.recount.take_songs(day, &counts);
+                self.counts(name.clone(), keys);
+            }
+            Ok(Name::UserActivity { day, .. }) => {
+                let users = read_user_activity(body)?;
+                let keys = self.recount.take_users(day, &users);
+                self.counts(name.clone(), keys);
+            }
+            // The entry was parsed: it names nothing else.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn records(&mut self, name: &str, body: &[u8]) -> Result<(), EncodeError> {
+        let range = self.decision.start..self.decision.end;
+        for offset in read_offsets(body)? {
+            let name = || name.to_owned();
+            if !range.contains(&offset) {
+                self.report.damage.push(Damage::OffsetOutside { name: name(), offset });
+            } else if !self.offsets.insert(offset) {
+                self.report.damage.push(Damage::OffsetTwice { name: name(), offset });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports a difference, and says whether there is one.
+    fn differs(&mut self, object: &ReceiptObject, what: &'static str, receipted: u64, found: u64) -> bool {
+        if receipted != found {
+            let name = object.name.clone();
+            self.report.damage.push(Damage::ObjectDiffers { name, what, receipted, found });
+        }
+        receipted != found
+    }
+
+    fn counts(&mut self, name: String, keys: u64) {
+        if keys > 0 && self.recountable {
+            self.report.damage.push(Damage::CountsDiffer { name, keys });
+        }
+    }
+
+    fn finish(mut self, receipt: &Receipt) -> RangeReport {
+        let decision = self.decision;
+        let length = u64::try_from(decision.end - decision.start).unwrap_or(0);
+        self.report.lost = receipt.lost;
+        match decision.kind {
+            EntryKind::Gap => self.report.gap = length,
+            _ => self.report.holes = length.saturating_sub(decision.records),
+        }
+        let found = self.report.rows + self.report.rejected + receipt.lost;
+        if self.recountable && found != decision.records {
+            let range = decision.range().to_string();
+            self.report.damage.push(Damage::RecordsDiffer { range, decided: decision.records, found });
+        }
+        let (songs, users) = self.recount.left();
+        for (day, keys) in songs {
+            self.counts(decision.range().song_counts(day), keys);
+        }
+        for (day, keys) in users {
+            self.counts(decision.range().user_activity(day), keys);
+        }
+        self.report
+    }
+}
