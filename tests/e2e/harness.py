@@ -84,15 +84,16 @@ class Ended:
 
 
 class Process:
-    """A command of the engine's, its output kept in a file."""
+    """A command of the engine's (or of another program), its output kept in a file."""
 
-    def __init__(self, arguments, environment, log, stdin=subprocess.DEVNULL):
+    def __init__(self, arguments, environment, log, program=None):
         self.log = pathlib.Path(log)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BEATLYTICA__")}
         self.started = time.monotonic()
         with self.log.open("ab") as output:
             self.child = subprocess.Popen(
-                [binary(), *arguments], env={**inherited, **environment}, stdin=stdin, stdout=output, stderr=output
+                [program or binary(), *arguments], env={**inherited, **environment},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )
         self.ended = None
 
