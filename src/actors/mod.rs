@@ -1,3 +1,7 @@
 //! The actors, one a file. They hold no business rule that a pure function could hold.
 
+pub mod heartbeat;
+pub mod partition_consumer;
 pub mod producer;
+pub mod reject_window;
+pub mod restart;

@@ -1,4 +1,13 @@
 //! The lake: names and ledger decisions (pure), Parquet encoding, and the stores behind one trait.
 
+pub mod chain;
+pub mod codec;
 pub mod encode;
+pub mod layout;
+pub mod ledger;
+pub mod parquet_codec;
+pub mod pending;
+pub mod segment;
 pub mod store;
+
+pub use segment::Segment;

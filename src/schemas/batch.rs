@@ -40,6 +40,19 @@ pub struct Rejected {
     pub hash: u64,
 }
 
+impl Rejected {
+    /// Bytes of memory held besides the struct itself.
+    fn heap_bytes(&self) -> usize {
+        let capacity = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::capacity);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.capacity() + capacity(value)).sum();
+        capacity(&self.key)
+            + capacity(&self.value)
+            + self.headers.capacity() * size_of::<(String, Option<Vec<u8>>)>()
+            + headers
+            + self.detail.capacity()
+    }
+}
+
 /// Decoded records of one partition's offset range `[start, end)`, column by column, in offset order.
 #[derive(Debug)]
 pub struct EventBatch {
@@ -68,6 +81,19 @@ impl EventBatch {
     /// Decoded rows.
     pub fn rows(&self) -> usize {
         self.offsets.len()
+    }
+
+    /// Bytes of memory that the batch itself holds; dictionaries, which batches share, apart.
+    pub fn heap_bytes(&self) -> usize {
+        let words = self.offsets.capacity() + self.timestamps.capacity() + self.hashes.capacity();
+        let columns: usize = self.columns.iter().map(Column::heap_bytes).sum();
+        let rejected: usize = self.rejected.iter().map(Rejected::heap_bytes).sum();
+        words * size_of::<u64>()
+            + self.columns.capacity() * size_of::<Column>()
+            + columns
+            + self.extra.heap_bytes()
+            + self.rejected.capacity() * size_of::<Rejected>()
+            + rejected
     }
 
     /// The rows whose offset is in `[start, end)`.

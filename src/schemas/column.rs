@@ -51,6 +51,11 @@ impl Validity {
     pub fn rows(&self) -> usize {
         self.rows
     }
+
+    /// Bytes of memory held.
+    pub fn heap_bytes(&self) -> usize {
+        self.bits.capacity() * size_of::<u64>()
+    }
 }
 
 /// Integers (also timestamps, in milliseconds).
@@ -159,4 +164,30 @@ pub enum Column {
     Float64(Float64Column),
     /// [`super::FieldType::Bool`]
     Bool(BoolColumn),
+}
+
+impl PlainTextColumn {
+    /// Bytes of memory held.
+    pub fn heap_bytes(&self) -> usize {
+        let texts: usize = self.values.iter().map(|(_, text)| text.capacity()).sum();
+        texts + self.values.capacity() * size_of::<(u32, String)>()
+    }
+}
+
+impl Column {
+    /// Bytes of memory held, the dictionary apart.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Column::Text(column) => column.keys.capacity() * size_of::<u32>(),
+            Column::Int64(column) => {
+                column.values.capacity() * size_of::<i64>() + column.validity.heap_bytes()
+            }
+            Column::Float64(column) => {
+                column.values.capacity() * size_of::<f64>() + column.validity.heap_bytes()
+            }
+            Column::Bool(column) => {
+                column.values.capacity() * size_of::<bool>() + column.validity.heap_bytes()
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod column;
+pub mod decode;
 pub mod dictionary;
 pub mod field;
 
@@ -14,5 +15,6 @@ pub mod status_change;
 
 pub use batch::{EventBatch, Rejected, Source};
 pub use column::{BoolColumn, Column, Float64Column, Int64Column, PlainTextColumn, TextColumn, Validity};
+pub use decode::{Decoder, RawRecord, record_hash};
 pub use dictionary::Dictionary;
 pub use field::{EventKind, Field, FieldType};

@@ -1,10 +1,22 @@
 //! Object stores: a local folder and Google Cloud Storage, behind one small trait.
 
+pub mod auth;
+pub mod gcs;
+mod local;
+mod name;
+pub mod retry;
+mod url;
+mod walk;
+
 use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+
+pub use gcs::{GcsSettings, GcsStore};
+pub use local::LocalStore;
+pub use url::{StoreOpenError, StoreUrl, open};
 
 /// What a store knows of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,4 +121,28 @@ pub async fn list_all(store: &dyn Store, prefix: &str) -> Result<Vec<ObjectMeta>
             return Ok(objects);
         }
     }
+}
+
+/// Refuses to discard anything but the cache.
+fn only_state(name: &str) -> Result<(), StoreError> {
+    if name.starts_with("state/") {
+        return Ok(());
+    }
+    let cause = "only objects of the cache `state/` are ever discarded".into();
+    Err(StoreError::Permanent { op: "discard", name: name.into(), cause })
+}
+
+/// An error with its causes: libraries tend to keep the telling part for the last of them.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !words.contains(&text) {
+            words.push_str(": ");
+            words.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    words
 }

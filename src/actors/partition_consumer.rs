@@ -1,0 +1,244 @@
+//! Partition consumer: decodes one partition's records and delivers them, in order, to uploader and aggregator.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::heartbeat::Heartbeat;
+use super::reject_window::RejectWindow;
+use crate::kafka::gate::Gate;
+use crate::kafka::native::{FetchError, FetchedBatch};
+use crate::kafka::poller::{Feed, Sink};
+use crate::kafka::{Log, TopicPartition};
+use crate::messages::{
+    Attach, Deliver, Delivered, Fetched, FetchFailed, Flush, Halt, Refused, Unreadable, WhereAreYou,
+};
+use crate::metrics::Metrics;
+use crate::schemas::decode::{Decoder, RawRecord};
+use crate::schemas::{EventBatch, Source};
+
+/// Batches that may wait: one is decoded while the next is fetched; more would only hold memory.
+pub const MAILBOX: usize = 2;
+
+/// Whom a partition consumer talks to.
+#[derive(Debug, Clone)]
+pub struct Neighbours {
+    /// Gives batches.
+    pub feed: Arc<dyn Feed>,
+    /// Tells the log's bounds.
+    pub log: Arc<dyn Log>,
+    /// The partition's uploader.
+    pub deliver_uploader: Recipient<Deliver>,
+    /// The same.
+    pub ask_uploader: Recipient<WhereAreYou>,
+    /// The same.
+    pub halt_uploader: Recipient<Halt>,
+    /// The window aggregator.
+    pub deliver_aggregator: Recipient<Deliver>,
+    /// The same.
+    pub attach_aggregator: Recipient<Attach>,
+    /// The same.
+    pub unreadable: Recipient<Unreadable>,
+    /// The supervisor.
+    pub refused: Recipient<Refused>,
+}
+
+/// Actor that owns one partition's progress.
+pub struct PartitionConsumer {
+    source: Arc<Source>,
+    partition: TopicPartition,
+    decoder: Decoder,
+    gate: Arc<Gate>,
+    generation: u64,
+    rejects: RejectWindow,
+    neighbours: Neighbours,
+    heartbeat: Arc<Heartbeat>,
+    metrics: Metrics,
+}
+
+impl PartitionConsumer {
+    /// A consumer of `source`; reading begins once uploader and aggregator have said where.
+    pub fn new(
+        source: Arc<Source>,
+        repair: bool,
+        gate: Arc<Gate>,
+        rejects: RejectWindow,
+        neighbours: Neighbours,
+        heartbeat: Arc<Heartbeat>,
+        metrics: Metrics,
+    ) -> Self {
+        let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
+        let decoder = Decoder::new(Arc::clone(&source), repair);
+        Self { source, partition, decoder, gate, generation: 0, rejects, neighbours, heartbeat, metrics }
+    }
+
+    /// Asks both receivers where they are, and starts reading at the lower of the two.
+    fn begin(&mut self, ctx: &mut Context<Self>) {
+        let neighbours = self.neighbours.clone();
+        let source = Arc::clone(&self.source);
+        let positions = async move {
+            let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
+            let attach = Attach { source, receipted: uploader.receipted };
+            let aggregator = neighbours.attach_aggregator.send(attach).await.ok()?;
+            Some(uploader.read_from.min(uploader.position).min(aggregator))
+        };
+        ctx.wait(positions.into_actor(self).map(|from, actor, ctx| match from {
+            Some(from) => actor.read_from(from, ctx),
+            None => ctx.stop(),
+        }));
+    }
+
+    fn read_from(&mut self, offset: i64, ctx: &mut Context<Self>) {
+        self.generation += 1;
+        tracing::info!(partition = %self.partition, offset, "reading");
+        let sink = Sink { fetched: ctx.address().recipient(), failed: ctx.address().recipient() };
+        self.neighbours.feed.start(&self.partition, offset, self.generation, Arc::clone(&self.gate), sink);
+    }
+
+    fn decode(&mut self, fetched: &FetchedBatch) -> EventBatch {
+        self.decoder.begin(fetched.start, fetched.len());
+        for message in fetched.iter() {
+            let record = RawRecord {
+                offset: message.offset,
+                timestamp: message.timestamp,
+                key: message.key,
+                value: message.value,
+            };
+            self.decoder.push(record, || message.headers());
+        }
+        self.decoder.finish(fetched.end)
+    }
+
+    /// Stops the partition loudly: too much of it does not decode, so delivering more would only bury the fault.
+    fn refuse(&mut self, batch: &EventBatch, ctx: &mut Context<Self>) {
+        self.neighbours.feed.stop(&self.partition);
+        let example = batch.rejected.last().map_or_else(String::new, |record| {
+            format!(" (offset {}: {}, {})", record.offset, record.reason, record.detail)
+        });
+        let why = format!(
+            "{} of the last {} records of {} do not decode{example}; correct the producer, or raise \
+             decode.reject_limit_share, and start again",
+            self.rejects.rejected(),
+            self.rejects.len(),
+            self.partition
+        );
+        let told = self.neighbours.refused.send(Refused { partition: self.partition.clone(), why });
+        ctx.wait(told.into_actor(self).map(|_, _, ctx| ctx.stop()));
+    }
+
+    fn delivered(&mut self, answers: [Result<Delivered, MailboxError>; 2], ctx: &mut Context<Self>) {
+        let mut rewind: Option<i64> = None;
+        for answer in answers {
+            match answer {
+                Ok(Delivered::Taken) => {}
+                Ok(Delivered::Rewind(to)) => rewind = Some(rewind.map_or(to, |other| other.min(to))),
+                // The receiver died; the supervisor starts it anew, and then us.
+                Err(_) => return ctx.stop(),
+            }
+        }
+        if let Some(to) = rewind {
+            self.metrics.rewinds.inc();
+            self.read_from(to, ctx);
+        }
+    }
+
+    /// The position is not in the log: either the aggregator must do without some records, or the ledger decides.
+    fn out_of_range(&mut self, ctx: &mut Context<Self>) {
+        let neighbours = self.neighbours.clone();
+        let (source, partition) = (Arc::clone(&self.source), self.partition.clone());
+        let decision = async move {
+            let bounds = neighbours.log.bounds(&partition).await.ok()?;
+            let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
+            if !(bounds.start..=bounds.end).contains(&uploader.position) {
+                // Retention passed the head, or the topic is another one: the uploader's recovery finds out which.
+                neighbours.halt_uploader.send(Halt).await.ok()?;
+                return None;
+            }
+            neighbours.unreadable.send(Unreadable { source, through: bounds.start }).await.ok()?;
+            Some(uploader.position)
+        };
+        ctx.wait(decision.into_actor(self).map(|from, actor, ctx| match from {
+            Some(from) => actor.read_from(from, ctx),
+            None => ctx.stop(),
+        }));
+    }
+}
+
+impl Actor for PartitionConsumer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.begin(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.neighbours.feed.stop(&self.partition);
+    }
+}
+
+impl Handler<Fetched> for PartitionConsumer {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, fetched: Fetched, ctx: &mut Context<Self>) -> Self::Result {
+        let nothing = || AtomicResponse::new(Box::pin(fut::ready(())));
+        if fetched.generation != self.generation {
+            return nothing();
+        }
+        let work = self.heartbeat.work();
+        let timer = self.metrics.decode_seconds.start_timer();
+        let batch = self.decode(&fetched.batch);
+        timer.observe_duration();
+        drop(fetched);
+        self.metrics.decoded(&self.source, &batch);
+        if self.rejects.push(&batch) {
+            self.refuse(&batch, ctx);
+            return nothing();
+        }
+        let charge = Arc::new(self.gate.budget().charge(batch.heap_bytes()));
+        let deliver = Deliver { batch: Arc::new(batch), charge };
+        let neighbours = self.neighbours.clone();
+        let delivery = async move {
+            crate::fault::point("consumer.deliver").await;
+            drop(work);
+            let uploader = neighbours.deliver_uploader.send(deliver.clone());
+            let aggregator = neighbours.deliver_aggregator.send(deliver);
+            <[_; 2]>::from(futures::join!(uploader, aggregator))
+        };
+        AtomicResponse::new(Box::pin(
+            delivery.into_actor(self).map(|answers, actor, ctx| actor.delivered(answers, ctx)),
+        ))
+    }
+}
+
+impl Handler<FetchFailed> for PartitionConsumer {
+    type Result = ();
+
+    fn handle(&mut self, failed: FetchFailed, ctx: &mut Context<Self>) {
+        if failed.generation != self.generation {
+            return;
+        }
+        match failed.error {
+            FetchError::OffsetOutOfRange => self.out_of_range(ctx),
+            FetchError::Broker(code) => {
+                tracing::warn!(partition = %self.partition, %code, "the broker gives no more records");
+                ctx.stop();
+            }
+        }
+    }
+}
+
+impl Handler<Flush> for PartitionConsumer {
+    type Result = ();
+
+    /// The mailbox is served in order and a delivery holds its place, so nothing is under way any more.
+    fn handle(&mut self, _: Flush, _: &mut Context<Self>) {}
+}
+
+impl Handler<Halt> for PartitionConsumer {
+    type Result = ();
+
+    fn handle(&mut self, _: Halt, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,443 @@
+//! Text, songs, users and who-was-active combinations as dense numbers, shared by all partitions.
+
+use std::hash::BuildHasher;
+use std::sync::{Arc, Weak};
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashTable};
+
+use crate::schemas::{Dictionary, TextColumn};
+
+/// Stands for "no text" where a text id is expected.
+pub(super) const NO_TEXT: u32 = u32::MAX;
+
+/// Text ids of level, gender and state ([`NO_TEXT`] where null).
+pub(super) type Profile = [u32; 3];
+
+type Index<K> = HashMap<K, u32, RandomState>;
+
+/// Distinct strings. Ids are dense from 0; four billion of them do not fit into memory, so `u32` does not overflow.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    bytes: String,
+    ends: Vec<usize>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Texts {
+    pub(super) fn get(&self, id: u32) -> Option<&str> {
+        text_at(&self.bytes, &self.ends, id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn intern(&mut self, text: &str) -> u32 {
+        let Self { bytes, ends, index, hasher } = self;
+        let hash = hasher.hash_one(text);
+        if let Some(&id) = index.find(hash, |&id| text_at(bytes, ends, id) == Some(text)) {
+            return id;
+        }
+        let id = ends.len() as u32;
+        bytes.push_str(text);
+        ends.push(bytes.len());
+        index.insert_unique(hash, id, |&id| hasher.hash_one(text_at(bytes, ends, id).unwrap_or_default()));
+        id
+    }
+}
+
+fn text_at<'a>(bytes: &'a str, ends: &[usize], id: u32) -> Option<&'a str> {
+    let id = id as usize;
+    let end = *ends.get(id)?;
+    let start = if id == 0 { 0 } else { *ends.get(id - 1)? };
+    bytes.get(start..end)
+}
+
+/// A user together with what it was then: what `active` entries of panes name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Combination {
+    /// User number.
+    pub(super) user: u32,
+    /// Number of the profile, see [`Tables::profile`].
+    pub(super) profile: u32,
+}
+
+/// Not there (yet).
+const NONE: u32 = u32::MAX;
+
+/// All interners. A row's look-ups are arranged to touch one small entry each, for with millions of users what
+/// they cost is cache misses.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) texts: Texts,
+    songs: Vec<(u32, u32)>,
+    /// By title: the song seen last, as (artist, song). Most titles belong to one artist.
+    song_of_title: Vec<(u32, u32)>,
+    /// Songs whose title more than one artist has.
+    song_index: Index<(u32, u32)>,
+    users: Users,
+    /// By user: the combination seen last, as (profile, id). Most rows repeat it.
+    last: Vec<(u32, u32)>,
+    profiles: Vec<Profile>,
+    profile_index: Index<Profile>,
+    combinations: Vec<Combination>,
+    /// Combinations, by (user, profile), of the users who have more than one.
+    combination_index: Index<(u32, u32)>,
+}
+
+/// Ids below this are their own numbers, so that finding them touches no table: services number their users from 1.
+const OWN_NUMBERS: u32 = 1 << 21;
+
+/// Numbers of users: small ids as they are, the others from [`OWN_NUMBERS`] on in order of arrival.
+#[derive(Debug, Default)]
+struct Users {
+    others: Vec<i64>,
+    index: Index<i64>,
+}
+
+impl Users {
+    #[inline]
+    fn number(&mut self, id: i64) -> u32 {
+        if (0..i64::from(OWN_NUMBERS)).contains(&id) { id as u32 } else { self.other_number(id) }
+    }
+
+    fn other_number(&mut self, id: i64) -> u32 {
+        let next = OWN_NUMBERS + self.others.len() as u32;
+        let number = *self.index.entry(id).or_insert(next);
+        if number == next {
+            self.others.push(id);
+        }
+        number
+    }
+
+    fn id(&self, number: u32) -> i64 {
+        match number.checked_sub(OWN_NUMBERS) {
+            None => i64::from(number),
+            Some(place) => self.others.get(place as usize).copied().unwrap_or(i64::MIN),
+        }
+    }
+}
+
+/// Marks the ids that panes still refer to.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) songs: BitSet,
+    pub(super) combinations: BitSet,
+}
+
+/// Old id to new id; monotone, so sorted lists stay sorted. Ids that are gone map to [`u32::MAX`].
+#[derive(Debug)]
+pub(super) struct Renumbering {
+    pub(super) songs: Vec<u32>,
+    pub(super) users: Vec<u32>,
+    pub(super) combinations: Vec<u32>,
+    pub(super) texts: Vec<u32>,
+}
+
+impl Live {
+    /// Songs and combinations marked.
+    pub(super) fn len(&self) -> usize {
+        self.songs.len() + self.combinations.len()
+    }
+}
+
+impl Tables {
+    /// Number of songs; every song id is below it.
+    pub(super) fn song_count(&self) -> usize {
+        self.songs.len()
+    }
+
+    /// Every user number in use is below it.
+    pub(super) fn user_bound(&self) -> usize {
+        self.last.len()
+    }
+
+    /// Number of combinations; every combination id is below it.
+    pub(super) fn combination_count(&self) -> usize {
+        self.combinations.len()
+    }
+
+    /// Songs and combinations held: all else comes with them.
+    pub(super) fn len(&self) -> usize {
+        self.songs.len() + self.combinations.len()
+    }
+
+    /// The song of `artist` and `title` (text ids).
+    #[inline]
+    pub(super) fn song(&mut self, artist: u32, title: u32) -> u32 {
+        match self.song_of_title.get(title as usize) {
+            Some(&(last, song)) if last == artist && song != NONE => song,
+            _ => self.other_song(artist, title),
+        }
+    }
+
+    fn other_song(&mut self, artist: u32, title: u32) -> u32 {
+        let title_at = title as usize;
+        if title_at >= self.song_of_title.len() {
+            self.song_of_title.resize(self.texts.len().max(title_at + 1), (NONE, NONE));
+        }
+        let next = self.songs.len() as u32;
+        let (last, song_of_last) = self.song_of_title[title_at];
+        let song = if song_of_last == NONE {
+            next
+        } else {
+            self.song_index.insert((last, title), song_of_last);
+            *self.song_index.entry((artist, title)).or_insert(next)
+        };
+        if song == next {
+            self.songs.push((artist, title));
+        }
+        self.song_of_title[title_at] = (artist, song);
+        song
+    }
+
+    /// Artist and title of a song.
+    pub(super) fn song_texts(&self, song: u32) -> (u32, u32) {
+        self.songs.get(song as usize).copied().unwrap_or((NO_TEXT, NO_TEXT))
+    }
+
+    /// The number of a user.
+    #[inline]
+    pub(super) fn user(&mut self, id: i64) -> u32 {
+        self.users.number(id)
+    }
+
+    /// The user id of a number.
+    pub(super) fn user_id(&self, user: u32) -> i64 {
+        self.users.id(user)
+    }
+
+    /// The number of a profile.
+    #[inline]
+    pub(super) fn profile_number(&mut self, profile: Profile) -> u32 {
+        let next = self.profiles.len() as u32;
+        let number = *self.profile_index.entry(profile).or_insert(next);
+        if number == next {
+            self.profiles.push(profile);
+        }
+        number
+    }
+
+    /// The profile of a number.
+    #[inline]
+    pub(super) fn profile(&self, number: u32) -> Profile {
+        self.profiles.get(number as usize).copied().unwrap_or([NO_TEXT; 3])
+    }
+
+    /// The combination of a user (number) and a profile (number).
+    #[inline]
+    pub(super) fn combination(&mut self, user: u32, profile: u32) -> u32 {
+        match self.last.get(user as usize) {
+            Some(&(last, id)) if last == profile && id != NONE => id,
+            _ => self.other_combination(user, profile),
+        }
+    }
+
+    fn other_combination(&mut self, user: u32, profile: u32) -> u32 {
+        let user_at = user as usize;
+        if user_at >= self.last.len() {
+            self.last.resize(user_at + 1, (NONE, NONE));
+        }
+        let next = self.combinations.len() as u32;
+        let (last, id_of_last) = self.last[user_at];
+        let id = if id_of_last == NONE {
+            next
+        } else {
+            self.combination_index.insert((user, last), id_of_last);
+            *self.combination_index.entry((user, profile)).or_insert(next)
+        };
+        if id == next {
+            self.combinations.push(Combination { user, profile });
+        }
+        self.last[user_at] = (profile, id);
+        id
+    }
+
+    /// What a combination id stands for.
+    #[inline]
+    pub(super) fn combination_at(&self, id: u32) -> Option<&Combination> {
+        self.combinations.get(id as usize)
+    }
+
+    /// No ids marked.
+    pub(super) fn no_live(&self) -> Live {
+        Live { songs: BitSet::new(self.songs.len()), combinations: BitSet::new(self.combinations.len()) }
+    }
+
+    /// Drops what is not `live` and says how the rest is numbered now. Every user that panes refer to must be
+    /// the user of a live combination.
+    pub(super) fn compact(&mut self, live: &Live) -> Renumbering {
+        let old = std::mem::take(self);
+        let mut new_ids = Renumbering {
+            songs: vec![u32::MAX; old.songs.len()],
+            users: vec![u32::MAX; old.user_bound()],
+            combinations: vec![u32::MAX; old.combinations.len()],
+            texts: Vec::new(),
+        };
+        let mut texts = vec![u32::MAX; old.texts.len()];
+        let mut text = |new: &mut Texts, id: u32| -> u32 {
+            let Some(slot) = texts.get_mut(id as usize) else { return NO_TEXT };
+            if *slot == u32::MAX {
+                *slot = new.intern(old.texts.get(id).unwrap_or_default());
+            }
+            *slot
+        };
+        for (id, &(artist, title)) in old.songs.iter().enumerate() {
+            if live.songs.contains(id as u32) {
+                let (artist, title) = (text(&mut self.texts, artist), text(&mut self.texts, title));
+                new_ids.songs[id] = self.song(artist, title);
+            }
+        }
+        let mut users = BitSet::new(old.user_bound());
+        for (id, combination) in old.combinations.iter().enumerate() {
+            if live.combinations.contains(id as u32) {
+                users.insert(combination.user);
+            }
+        }
+        for user in users.iter() {
+            new_ids.users[user as usize] = self.user(old.user_id(user));
+        }
+        for (id, combination) in old.combinations.iter().enumerate() {
+            if live.combinations.contains(id as u32) {
+                let profile = old.profile(combination.profile).map(|id| text(&mut self.texts, id));
+                let profile = self.profile_number(profile);
+                new_ids.combinations[id] =
+                    self.combination(new_ids.users[combination.user as usize], profile);
+            }
+        }
+        new_ids.texts = texts;
+        new_ids
+    }
+}
+
+/// Dense set of small numbers.
+#[derive(Debug, Clone)]
+pub(super) struct BitSet {
+    words: Vec<u64>,
+}
+
+impl BitSet {
+    /// An empty set that can hold `0..len`; greater numbers are never members.
+    pub(super) fn new(len: usize) -> Self {
+        Self { words: vec![0; len.div_ceil(64)] }
+    }
+
+    /// Adds a number; says whether it is new.
+    #[inline]
+    pub(super) fn insert(&mut self, id: u32) -> bool {
+        let Some(word) = self.words.get_mut(id as usize / 64) else { return false };
+        let bit = 1 << (id % 64);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, id: u32) -> bool {
+        self.words.get(id as usize / 64).is_some_and(|word| word >> (id % 64) & 1 == 1)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Members in ascending order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.words.iter().enumerate().flat_map(|(index, &word)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                (rest != 0).then(|| {
+                    rest &= rest - 1;
+                    index as u32 * 64 + bit
+                })
+            })
+        })
+    }
+}
+
+const UNSEEN: u32 = u32::MAX - 1;
+
+/// For each dictionary that batches came with: its keys as text ids, so that a row costs no hash.
+#[derive(Debug, Default)]
+pub(super) struct Remaps {
+    known: Vec<Remap>,
+}
+
+#[derive(Debug)]
+struct Remap {
+    /// The weak reference keeps the address from being given to another dictionary.
+    dictionary: Weak<Dictionary>,
+    texts: Vec<u32>,
+    /// Some keys have no text id: a compaction dropped theirs.
+    has_unseen: bool,
+}
+
+impl Remaps {
+    /// Follows a compaction.
+    pub(super) fn renumber(&mut self, new: &Renumbering) {
+        for id in self.known.iter_mut().flat_map(|remap| &mut remap.texts) {
+            *id = new.texts.get(*id as usize).copied().filter(|&id| id != NO_TEXT).unwrap_or(UNSEEN);
+        }
+        self.known.iter_mut().for_each(|remap| remap.has_unseen = remap.texts.contains(&UNSEEN));
+    }
+
+    /// Makes sure that every key of `rows` has its text id; returns the place of the column's remap.
+    pub(super) fn prepare(
+        &mut self,
+        texts: &mut Texts,
+        column: &TextColumn,
+        rows: std::ops::Range<usize>,
+    ) -> usize {
+        let place = self.place_of(&column.dictionary);
+        let (Some(remap), Some(keys)) = (self.known.get_mut(place), column.keys.get(rows)) else {
+            return place;
+        };
+        let values = column.dictionary.read();
+        for key in remap.texts.len()..values.len() {
+            remap.texts.push(values.get(key as u32).map_or(NO_TEXT, |text| texts.intern(text)));
+        }
+        if remap.has_unseen {
+            for &key in keys {
+                if let (Some(&UNSEEN), Some(text)) = (remap.texts.get(key as usize), values.get(key)) {
+                    remap.texts[key as usize] = texts.intern(text);
+                }
+            }
+        }
+        place
+    }
+
+    /// The text ids by key, of a place that [`Remaps::prepare`] returned.
+    pub(super) fn texts(&self, place: usize) -> &[u32] {
+        self.known.get(place).map_or(&[], |remap| &remap.texts)
+    }
+
+    fn place_of(&mut self, dictionary: &Arc<Dictionary>) -> usize {
+        let address = Arc::as_ptr(dictionary);
+        if let Some(place) = self.known.iter().position(|remap| remap.dictionary.as_ptr() == address) {
+            return place;
+        }
+        self.known.push(Remap {
+            dictionary: Arc::downgrade(dictionary),
+            texts: Vec::new(),
+            has_unseen: false,
+        });
+        self.known.len() - 1
+    }
+
+    /// Drops the remaps of dictionaries that nobody else holds any more.
+    pub(super) fn purge(&mut self) {
+        self.known.retain(|remap| remap.dictionary.strong_count() > 0);
+    }
+}
+
+/// The text id of `key`; [`NO_TEXT`] for null and for keys that the dictionary does not have.
+#[inline]
+pub(super) fn text_id(texts: &[u32], key: u32) -> u32 {
+    match texts.get(key as usize) {
+        Some(&id) if id != UNSEEN => id,
+        _ => NO_TEXT,
+    }
+}

@@ -1,0 +1,254 @@
+//! All partitions of one instance: who holds which offsets, the watermark, and the shared interners.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::schemas::Source;
+use crate::schemas::batch::Activity;
+
+use super::answer::Coverage;
+use super::fold::{Counters, PartitionState};
+use super::intern::{Live, Remaps, Tables};
+use super::settings::ChartSettings;
+use super::snapshot::{self, SnapshotError};
+
+/// Interners smaller than this are not worth compacting.
+const MIN_ENTRIES: usize = 1 << 16;
+
+/// What [`Charts::apply`] did with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The rows from the partition's end on were folded in (those before it were in already).
+    Folded {
+        /// Rows folded.
+        rows: usize,
+    },
+    /// The batch ends at or before the partition's end: nothing new.
+    Known,
+    /// The batch starts after the partition's end; nothing was folded. The records from `expected` are needed first.
+    Hole {
+        /// Offset that the partition goes on from.
+        expected: i64,
+    },
+    /// The partition is not assigned here.
+    Unassigned,
+}
+
+/// One partition, for status and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// Which partition.
+    pub source: Source,
+    /// Next offset.
+    pub end: i64,
+    /// Highest event time seen, ms since 1970 UTC.
+    pub clock: Option<i64>,
+    /// Whether it holds back no watermark.
+    pub idle: bool,
+    /// Row counts since offset 0 (or since the partition was last assigned without a snapshot).
+    pub counters: Counters,
+}
+
+/// Live charts and active users of the assigned partitions.
+#[derive(Debug)]
+pub struct Charts {
+    pub(super) settings: ChartSettings,
+    pub(super) tables: Tables,
+    pub(super) partitions: BTreeMap<Source, PartitionState>,
+    remaps: Remaps,
+    topics: BTreeMap<Arc<str>, usize>,
+    announced: Option<i64>,
+    changes: u64,
+    compact_at: usize,
+}
+
+impl Charts {
+    /// No partition assigned.
+    pub fn new(settings: ChartSettings) -> Self {
+        Self {
+            settings,
+            tables: Tables::default(),
+            partitions: BTreeMap::new(),
+            remaps: Remaps::default(),
+            topics: BTreeMap::new(),
+            announced: None,
+            changes: 0,
+            compact_at: MIN_ENTRIES,
+        }
+    }
+
+    /// The settings given to [`Charts::new`].
+    pub fn settings(&self) -> &ChartSettings {
+        &self.settings
+    }
+
+    /// Takes on a partition with no state, at offset `end`. What was held of it before is dropped, so this also
+    /// starts a rebuild behind a hole that retention made.
+    pub fn assign(&mut self, source: &Source, end: i64) {
+        self.partitions.insert(source.clone(), PartitionState::starting_at(end));
+        self.partitions_changed();
+    }
+
+    /// Drops a partition and its share of every answer; false if it was not assigned.
+    pub fn revoke(&mut self, source: &Source) -> bool {
+        let was_there = self.partitions.remove(source).is_some();
+        if was_there {
+            self.partitions_changed();
+        }
+        was_there
+    }
+
+    /// How many partitions a topic has in all, for [`Coverage::total`].
+    pub fn set_topic_partitions(&mut self, topic: &str, count: usize) {
+        if self.topics.insert(Arc::from(topic), count) != Some(count) {
+            self.changes += 1;
+        }
+    }
+
+    /// Folds in the batch `[start, end)`, whose rows are `activity`, in order of offset.
+    ///
+    /// Offsets that the partition has already are skipped; a batch behind a hole is refused, see [`Applied`].
+    pub fn apply(&mut self, source: &Source, activity: &Activity<'_>, start: i64, end: i64) -> Applied {
+        let Some(state) = self.partitions.get_mut(source) else { return Applied::Unassigned };
+        if start > state.end {
+            return Applied::Hole { expected: state.end };
+        }
+        if end <= state.end {
+            return Applied::Known;
+        }
+        let from = activity.offsets.partition_point(|&offset| offset < state.end);
+        let to = activity.offsets.partition_point(|&offset| offset < end).max(from);
+        state.fold(&self.settings, &mut self.tables, &mut self.remaps, activity, from..to);
+        state.end = end;
+        self.changes += 1;
+        self.advance();
+        self.compact_if_large();
+        Applied::Folded { rows: to - from }
+    }
+
+    /// Next offset of a partition; none if it is not assigned.
+    pub fn end(&self, source: &Source) -> Option<i64> {
+        self.partitions.get(source).map(|state| state.end)
+    }
+
+    /// Tells whether a partition is idle (the wall clock decides that, outside); an idle one holds back no watermark.
+    pub fn set_idle(&mut self, source: &Source, idle: bool) {
+        let Some(state) = self.partitions.get_mut(source) else { return };
+        if state.idle != idle {
+            state.idle = idle;
+            self.changes += 1;
+            self.advance();
+        }
+    }
+
+    /// Event time, ms, before which only late records are expected: the slowest live partition's clock less the
+    /// lateness; with all partitions idle, the fastest one's. None while a live partition has seen nothing.
+    /// Never moves back while the set of partitions stays the same.
+    pub fn watermark(&self) -> Option<i64> {
+        self.announced
+    }
+
+    /// The newest event time seen, ms.
+    pub fn newest(&self) -> Option<i64> {
+        self.partitions.values().filter_map(|state| state.clock).max()
+    }
+
+    /// How far, in ms of event time, a partition's clock is ahead of the slowest live partition that has one; none
+    /// if it is not assigned or has seen nothing. The slowest is never ahead, so pausing by this never stops all.
+    pub fn ahead_of_watermark(&self, source: &Source) -> Option<i64> {
+        let clock = self.partitions.get(source)?.clock?;
+        let live = self.partitions.values().filter(|state| !state.idle);
+        let slowest = live.filter_map(|state| state.clock).min().unwrap_or(clock);
+        Some((clock - slowest).max(0))
+    }
+
+    /// Each assigned partition, in order.
+    pub fn status(&self) -> impl Iterator<Item = PartitionStatus> + '_ {
+        self.partitions.iter().map(|(source, state)| PartitionStatus {
+            source: source.clone(),
+            end: state.end,
+            clock: state.clock,
+            idle: state.idle,
+            counters: state.counters,
+        })
+    }
+
+    /// Grows with every change that an answer could show.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// A partition's state as bytes, for [`Charts::restore`]; none if it is not assigned.
+    pub fn snapshot(&self, source: &Source) -> Option<Vec<u8>> {
+        let state = self.partitions.get(source)?;
+        snapshot::write(source, &self.settings, &self.tables, state)
+    }
+
+    /// Takes on a partition with the state that `bytes` holds, in place of what was held of it; returns its end.
+    ///
+    /// # Errors
+    /// The bytes are no snapshot of this partition under these settings and this format; nothing was changed.
+    pub fn restore(&mut self, source: &Source, bytes: &[u8]) -> Result<i64, SnapshotError> {
+        let state = snapshot::read(source, &self.settings, &mut self.tables, bytes)?;
+        let end = state.end;
+        self.partitions.insert(source.clone(), state);
+        self.partitions_changed();
+        self.compact_if_large();
+        Ok(end)
+    }
+
+    pub(super) fn coverage(&self) -> Coverage {
+        let covered = self.partitions.len();
+        Coverage { covered, total: self.topics.values().sum::<usize>().max(covered) }
+    }
+
+    fn partitions_changed(&mut self) {
+        self.changes += 1;
+        self.remaps.purge();
+        self.announced = self.computed_watermark();
+    }
+
+    fn advance(&mut self) {
+        self.announced = self.announced.max(self.computed_watermark());
+    }
+
+    fn computed_watermark(&self) -> Option<i64> {
+        let live = || self.partitions.values().filter(|state| !state.idle);
+        let clock = if live().next().is_none() {
+            self.newest()
+        } else {
+            live().map(|state| state.clock).min().flatten()
+        };
+        clock.map(|clock| clock - self.settings.lateness)
+    }
+
+    /// Looks for what no pane refers to in the interners once they have doubled since the last time, so that the
+    /// cost stays in proportion to what was added; drops it if it is half of them.
+    fn compact_if_large(&mut self) {
+        if self.tables.len() < self.compact_at {
+            return;
+        }
+        let live = self.live();
+        if 2 * live.len() <= self.tables.len() {
+            self.compact(&live);
+        }
+        self.compact_at = (2 * self.tables.len()).max(MIN_ENTRIES);
+    }
+
+    pub(super) fn live(&self) -> Live {
+        let mut live = self.tables.no_live();
+        for (_, pane) in self.partitions.values().flat_map(|state| state.panes.iter()) {
+            pane.mark(&mut live);
+        }
+        live
+    }
+
+    pub(super) fn compact(&mut self, live: &Live) {
+        let renumbering = self.tables.compact(live);
+        for pane in self.partitions.values_mut().flat_map(|state| state.panes.iter_mut()) {
+            pane.renumber(&renumbering);
+        }
+        self.remaps.renumber(&renumbering);
+        self.remaps.purge();
+    }
+}

@@ -1,0 +1,82 @@
+//! The server: routes, limits and headers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::{App, HttpServer, web};
+use prometheus::Registry;
+
+use super::engine::Engine;
+use super::stream::Hub;
+use super::{api, health};
+
+/// Connections at once; the rest wait in the listener's backlog.
+const MAX_CONNECTIONS: usize = 1024;
+/// No route reads a body.
+const MAX_BODY_BYTES: usize = 1024;
+/// A client has this long to send its request's head.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Requests under way have this long once the server is told to stop; streams end at once, see [`Hub::close`].
+const SHUTDOWN_SECONDS: u64 = 5;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct Services {
+    /// The engine.
+    pub engine: Arc<dyn Engine>,
+    /// Server-sent events.
+    pub hub: Arc<Hub>,
+    /// Metrics.
+    pub registry: Registry,
+}
+
+/// Adds the routes to an application. The live page (`/`) comes from elsewhere.
+pub fn configure(services: &Services) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
+    let services = services.clone();
+    move |app| {
+        app.app_data(web::Data::from(services.engine))
+            .app_data(web::Data::from(services.hub))
+            .app_data(web::Data::new(services.registry))
+            .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
+            .service(web::scope("/api/v1").configure(api::routes))
+            .service(web::resource("/metrics").get(health::metrics))
+            .service(web::resource("/livez").get(health::livez).head(health::livez))
+            .service(web::resource("/readyz").get(health::readyz).head(health::readyz))
+            .default_service(web::to(api::not_found));
+    }
+}
+
+/// Headers on every answer that does not set them itself: nothing is sniffed, framed, or loaded from elsewhere.
+pub(super) fn security_headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("X-Frame-Options", "DENY"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
+}
+
+/// Binds `listen` and returns the server, which runs when it is awaited or spawned, and stops by its handle; it takes
+/// no signals. `more` adds routes (the live page) before the API's.
+///
+/// # Errors
+/// The address cannot be bound.
+pub fn serve(
+    listen: SocketAddr,
+    services: Services,
+    more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new().wrap(security_headers()).configure(more.clone()).configure(configure(&services))
+    })
+    .workers(1)
+    .max_connections(MAX_CONNECTIONS)
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .bind(listen)?;
+    tracing::info!(%listen, "http is served");
+    Ok(server.run())
+}

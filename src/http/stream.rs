@@ -1,0 +1,353 @@
+//! `/api/v1/stream`: server-sent events, once a second and only what changed.
+//!
+//! A client holds no queue: for each kind of event there is one newest frame that all clients share, and a client that
+//! was slow gets the newest only. One that slept through [`MAX_MISSED`] frames is let go; its browser connects anew.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures::Stream;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use crate::charts::{At, GroupBy, Window};
+
+use super::engine::{Engine, SongsQuery, UsersQuery};
+use super::params::{ApiError, DEFAULT_LIMIT, Params};
+
+/// How often the engine is asked for what changed.
+pub const TICK: Duration = Duration::from_secs(1);
+/// A comment is sent after so long a silence, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Streams at once.
+const MAX_CLIENTS: usize = 256;
+/// A client that misses so many successive frames of one kind is too slow.
+const MAX_MISSED: u64 = 60;
+/// Tells the browser to wait two seconds before it connects anew.
+const GREETING: &[u8] = b"retry: 2000\n\n";
+
+/// The newest event of one kind.
+#[derive(Debug, Clone, Default)]
+struct Frame {
+    /// Count of frames of this kind so far.
+    number: u64,
+    /// Empty before the first, and once nobody kept it up to date.
+    text: Bytes,
+}
+
+fn forget(sender: &watch::Sender<Frame>) {
+    sender.send_if_modified(|frame| {
+        frame.text = Bytes::new();
+        false
+    });
+}
+
+/// Events of one window.
+#[derive(Debug)]
+struct Feed {
+    window: Window,
+    songs: watch::Sender<Frame>,
+    users: watch::Sender<Frame>,
+}
+
+/// Where frames are published and clients listen.
+#[derive(Debug)]
+pub struct Hub {
+    feeds: Vec<Feed>,
+    status: watch::Sender<Frame>,
+    closed: watch::Sender<bool>,
+    clients: AtomicUsize,
+    /// Event ids, unique within the process.
+    last_id: AtomicU64,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        let sender = || watch::Sender::new(Frame::default());
+        let feed = |window| Feed { window, songs: sender(), users: sender() };
+        Self {
+            feeds: Window::ALL.map(feed).into(),
+            status: sender(),
+            closed: watch::Sender::new(false),
+            clients: AtomicUsize::new(0),
+            last_id: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Hub {
+    /// Streams open.
+    pub fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+
+    /// Ends all streams, now and from now on.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    fn feed(&self, window: Window) -> Option<&Feed> {
+        self.feeds.iter().find(|feed| feed.window == window)
+    }
+
+    /// Makes `answer` the newest event of its kind, unless it says what the last one said.
+    fn publish(&self, to: &watch::Sender<Frame>, event: &str, answer: &impl Serialize) {
+        let data = match serde_json::to_string(answer) {
+            Ok(data) => data,
+            Err(error) => return tracing::error!(%error, event, "an event cannot be written"),
+        };
+        let tail = format!("event: {event}\ndata: {data}\n\n");
+        to.send_if_modified(|frame| {
+            let changed = !frame.text.ends_with(tail.as_bytes());
+            if changed {
+                let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+                *frame = Frame { number: frame.number + 1, text: format!("id: {id}\n{tail}").into() };
+            }
+            changed
+        });
+    }
+
+    /// A new client of `window`; none if there are too many.
+    fn subscribe(self: &Arc<Self>, window: Window) -> Option<Client> {
+        let seat = Seat::take(self)?;
+        let feed = self.feed(window)?;
+        let mut keep_alive = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let input = |sender: &watch::Sender<Frame>| {
+            let mut frames = sender.subscribe();
+            frames.mark_changed();
+            Input { frames, seen: 0 }
+        };
+        Some(Client {
+            songs: input(&feed.songs),
+            users: input(&feed.users),
+            status: input(&self.status),
+            closed: self.closed.subscribe(),
+            keep_alive,
+            greeted: false,
+            _seat: seat,
+        })
+    }
+}
+
+/// One of the [`MAX_CLIENTS`] places, given back when dropped.
+#[derive(Debug)]
+struct Seat(Arc<Hub>);
+
+impl Seat {
+    fn take(hub: &Arc<Hub>) -> Option<Self> {
+        let taken = hub.clients.fetch_add(1, Ordering::Relaxed);
+        // Dropped at once, and so given back, if it is one too many.
+        let seat = Self(hub.clone());
+        (taken < MAX_CLIENTS).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One kind of event, as one client reads it.
+#[derive(Debug)]
+struct Input {
+    frames: watch::Receiver<Frame>,
+    seen: u64,
+}
+
+/// What a wait came to.
+enum Next {
+    Send(Bytes),
+    /// There is no frame of this kind yet.
+    Nothing,
+    End,
+}
+
+impl Input {
+    async fn next(&mut self) -> Next {
+        if self.frames.changed().await.is_err() {
+            return Next::End;
+        }
+        let frame = self.frames.borrow_and_update().clone();
+        if frame.text.is_empty() {
+            return Next::Nothing;
+        }
+        // The first frame after subscribing is no measure of slowness.
+        let missed = if self.seen == 0 { 0 } else { frame.number.saturating_sub(self.seen + 1) };
+        self.seen = frame.number;
+        if missed >= MAX_MISSED { Next::End } else { Next::Send(frame.text) }
+    }
+}
+
+/// One client's side.
+#[derive(Debug)]
+struct Client {
+    songs: Input,
+    users: Input,
+    status: Input,
+    closed: watch::Receiver<bool>,
+    keep_alive: Interval,
+    greeted: bool,
+    _seat: Seat,
+}
+
+impl Client {
+    /// The next piece to send; none at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if !std::mem::replace(&mut self.greeted, true) {
+            return Some(Bytes::from_static(GREETING));
+        }
+        loop {
+            let next = tokio::select! {
+                biased;
+                _ = self.closed.wait_for(|closed| *closed) => Next::End,
+                next = self.songs.next() => next,
+                next = self.users.next() => next,
+                next = self.status.next() => next,
+                _ = self.keep_alive.tick() => return Some(Bytes::from_static(b": keep-alive\n\n")),
+            };
+            match next {
+                Next::Send(text) => {
+                    self.keep_alive.reset();
+                    return Some(text);
+                }
+                Next::Nothing => {}
+                Next::End => return None,
+            }
+        }
+    }
+
+    fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        futures::stream::unfold(self, |mut client| async move {
+            let bytes = client.next().await?;
+            Some((Ok(bytes), client))
+        })
+    }
+}
+
+/// `GET /api/v1/stream`
+pub(super) async fn stream(request: HttpRequest, hub: web::Data<Hub>) -> Result<HttpResponse, ApiError> {
+    let window = Params::of(&request, &["window"])?.window()?;
+    let client = hub.into_inner().subscribe(window).ok_or(ApiError::TooManyStreams(MAX_CLIENTS))?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header(("Cache-Control", "no-store"))
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(client.into_stream()))
+}
+
+/// Asks the engine once for what the open streams show, and publishes what changed.
+pub async fn tick(engine: &dyn Engine, hub: &Hub) {
+    for feed in &hub.feeds {
+        if feed.songs.receiver_count() == 0 {
+            forget(&feed.songs);
+            forget(&feed.users);
+            continue;
+        }
+        let (window, at) = (feed.window, At::Live);
+        match engine.songs(SongsQuery { window, at, limit: DEFAULT_LIMIT }).await {
+            Ok(answer) => hub.publish(&feed.songs, "songs", &answer),
+            Err(error) => tracing::debug!(%error, "no songs to publish"),
+        }
+        match engine.users(UsersQuery { window, at, by: Some(GroupBy::Level) }).await {
+            Ok(answer) => hub.publish(&feed.users, "users", &answer),
+            Err(error) => tracing::debug!(%error, "no users to publish"),
+        }
+    }
+    if hub.status.receiver_count() == 0 {
+        forget(&hub.status);
+    } else {
+        hub.publish(&hub.status, "status", &engine.status());
+    }
+}
+
+/// Calls [`tick`] every `period`, until the hub is closed.
+pub async fn publish_every(period: Duration, engine: Arc<dyn Engine>, hub: Arc<Hub>) {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut closed = hub.closed.subscribe();
+    loop {
+        tokio::select! {
+            _ = closed.wait_for(|closed| *closed) => return,
+            _ = interval.tick() => tick(engine.as_ref(), &hub).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub() -> Arc<Hub> {
+        Arc::new(Hub::default())
+    }
+
+    fn say(hub: &Hub, text: &str) {
+        hub.publish(&hub.status, "status", &text);
+    }
+
+    async fn text(client: &mut Client) -> Option<String> {
+        client.next().await.map(|bytes| String::from_utf8(bytes.into()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_client_gets_the_newest_and_then_only_changes() {
+        let hub = hub();
+        say(&hub, "old");
+        say(&hub, "new");
+        let mut client = hub.subscribe(Window::Sliding5m).unwrap();
+        assert_eq!(text(&mut client).await.unwrap(), "retry: 2000\n\n");
+        assert_eq!(text(&mut client).await.unwrap(), "id: 2\nevent: status\ndata: \"new\"\n\n");
+        say(&hub, "new");
+        assert_eq!(text(&mut client).await.unwrap(), ": keep-alive\n\n");
+        say(&hub, "newer");
+        assert_eq!(text(&mut client).await.unwrap(), "id: 3\nevent: status\ndata: \"newer\"\n\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_broken_by_comments() {
+        let hub = hub();
+        let mut client = hub.subscribe(Window::Sliding5m).unwrap();
+        text(&mut client).await;
+        let began = Instant::now();
+        assert_eq!(text(&mut client).await.unwrap(), ": keep-alive\n\n");
+        assert_eq!(began.elapsed(), KEEP_ALIVE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_gets_the_newest_and_a_sleeping_one_is_let_go() {
+        let hub = hub();
+        say(&hub, "0");
+        let mut client = hub.subscribe(Window::Sliding5m).unwrap();
+        text(&mut client).await;
+        text(&mut client).await;
+        (1..=MAX_MISSED).for_each(|number| say(&hub, &number.to_string()));
+        let newest = text(&mut client).await.unwrap();
+        assert!(newest.contains(&format!("data: \"{MAX_MISSED}\"")), "{newest}");
+        (0..=MAX_MISSED).for_each(|number| say(&hub, &number.to_string()));
+        assert_eq!(text(&mut client).await, None);
+        assert_eq!(hub.clients(), 1);
+        drop(client);
+        assert_eq!(hub.clients(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_are_limited_and_end_with_the_hub() {
+        let hub = hub();
+        let mut clients: Vec<Client> =
+            (0..MAX_CLIENTS).map(|_| hub.subscribe(Window::Day).unwrap()).collect();
+        assert!(hub.subscribe(Window::Day).is_none());
+        assert_eq!(hub.clients(), MAX_CLIENTS);
+        clients.truncate(1);
+        assert!(hub.subscribe(Window::Day).is_some());
+        text(&mut clients[0]).await;
+        hub.close();
+        assert_eq!(text(&mut clients[0]).await, None);
+    }
+}

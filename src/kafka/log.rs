@@ -1,0 +1,157 @@
+//! What the engine asks of the broker beside records: bounds, identities, committed offsets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::native::topic_id;
+use super::poller::GroupContext;
+use super::{CommittedOffset, Log, LogBounds, LogError, TopicIdentity, TopicPartition};
+
+/// Longest wait for one answer of the broker; the callers try again.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// [`Log`] over a real broker, sharing the group's consumer.
+#[derive(Clone)]
+pub struct KafkaLog {
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    admin: Arc<AdminClient<DefaultClientContext>>,
+}
+
+impl std::fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KafkaLog")
+    }
+}
+
+impl KafkaLog {
+    /// A log over `consumer`; `config` names the brokers for administrative questions.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses.
+    pub fn new(consumer: Arc<BaseConsumer<GroupContext>>, config: &ClientConfig) -> anyhow::Result<Self> {
+        Ok(Self { consumer, admin: Arc::new(config.create()?) })
+    }
+
+    /// Runs a blocking call of librdkafka off the actors' threads.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&BaseConsumer<GroupContext>) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let consumer = Arc::clone(&self.consumer);
+        tokio::task::spawn_blocking(move || question(&consumer))
+            .await
+            .map_err(|error| LogError::Unavailable(error.to_string()))?
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> LogError {
+    LogError::Unavailable(error.to_string())
+}
+
+/// The metadata that goes with a committed offset: the start of the entry that ends there.
+fn hint_metadata(entry_start: i64) -> String {
+    format!("beatlytica/1 {entry_start}")
+}
+
+fn parse_hint_metadata(metadata: &str) -> Option<i64> {
+    metadata.strip_prefix("beatlytica/1 ")?.parse().ok()
+}
+
+#[async_trait]
+impl Log for KafkaLog {
+    async fn bounds(&self, partition: &TopicPartition) -> Result<LogBounds, LogError> {
+        let partition = partition.clone();
+        self.ask(move |consumer| {
+            let bounds = consumer.fetch_watermarks(&partition.topic, partition.partition, TIMEOUT);
+            let (start, end) = bounds.map_err(unavailable)?;
+            Ok(LogBounds { start, end })
+        })
+        .await
+    }
+
+    async fn identity(&self, topic: &str) -> Result<TopicIdentity, LogError> {
+        let topic = topic.to_owned();
+        self.ask(move |consumer| {
+            let topic_id = topic_id(consumer, &topic, TIMEOUT.as_millis() as i32).or_else(|(code, text)| {
+                match code {
+                    RDKafkaErrorCode::UnknownTopicOrPartition => Err(LogError::UnknownTopic(topic.clone())),
+                    // Brokers without the request have no topic ids either.
+                    RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => Ok(None),
+                    _ => Err(LogError::Unavailable(text)),
+                }
+            })?;
+            let cluster_id = consumer.client().fetch_cluster_id(TIMEOUT);
+            Ok(TopicIdentity { cluster_id: cluster_id.filter(|id| !id.is_empty()), topic_id })
+        })
+        .await
+    }
+
+    async fn is_compacted(&self, topic: &str) -> Result<bool, LogError> {
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        let resource = [ResourceSpecifier::Topic(topic)];
+        let answers = self.admin.describe_configs(&resource, &options).await.map_err(unavailable)?;
+        let Some(answer) = answers.into_iter().next() else { return Ok(false) };
+        match answer {
+            Ok(config) => {
+                let policy = config.get("cleanup.policy").and_then(|entry| entry.value.as_deref());
+                Ok(policy.is_some_and(|policy| policy.contains("compact")))
+            }
+            Err(RDKafkaErrorCode::UnknownTopicOrPartition) => Err(LogError::UnknownTopic(topic.to_owned())),
+            Err(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                tracing::warn!(topic, "may not read the topic's settings; taking it as not compacted");
+                Ok(false)
+            }
+            Err(code) => Err(unavailable(code)),
+        }
+    }
+
+    async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {
+        let partition = partition.clone();
+        self.ask(move |consumer| {
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&partition.topic, partition.partition);
+            let answer = consumer.committed_offsets(list, TIMEOUT).map_err(unavailable)?;
+            let elements = answer.elements();
+            let Some(element) = elements.first() else { return Ok(None) };
+            element.error().map_err(unavailable)?;
+            let Offset::Offset(offset) = element.offset() else { return Ok(None) };
+            Ok(parse_hint_metadata(element.metadata())
+                .map(|entry_start| CommittedOffset { offset, entry_start }))
+        })
+        .await
+    }
+
+    fn commit(&self, partition: &TopicPartition, hint: CommittedOffset) {
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(&partition.topic, partition.partition);
+        element.set_metadata(hint_metadata(hint.entry_start));
+        let committed = element
+            .set_offset(Offset::Offset(hint.offset))
+            .and_then(|()| self.consumer.commit(&list, CommitMode::Async));
+        if let Err(error) = committed {
+            // Only a hint: recovery reads the ledger.
+            tracing::debug!(%partition, %error, "offset commit failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hint_metadata_round_trips_and_foreign_metadata_is_no_hint() {
+        assert_eq!(parse_hint_metadata(&hint_metadata(42)), Some(42));
+        assert_eq!(parse_hint_metadata(""), None);
+        assert_eq!(parse_hint_metadata("beatlytica/1 x"), None);
+        assert_eq!(parse_hint_metadata("other"), None);
+    }
+}

@@ -1,0 +1,356 @@
+//! The unsafe part: batch consumption and topic ids through librdkafka's C interface.
+//!
+//! rdkafka hands out one message a call, at 385 ns each; `rd_kafka_consume_batch_queue` costs 135. librdkafka forbids
+//! batch consumption that runs while another thread pauses, seeks or assigns (its 2.1 changelog, PR 4235), so
+//! everything here but [`FetchedBatch`] is used by the poll loop's thread alone.
+
+use std::ffi::{CStr, CString, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use rdkafka::bindings as sys;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::gate::{Gate, Waker};
+
+type MessagePtr = *mut sys::rd_kafka_message_t;
+
+/// What librdkafka's accounting of a message costs beside its bytes, roughly.
+const MESSAGE_OVERHEAD: usize = 192;
+
+/// Consecutive messages of one partition, still in librdkafka's buffers; destroyed on drop.
+pub struct FetchedBatch {
+    messages: Vec<MessagePtr>,
+    /// The position before the batch.
+    pub start: i64,
+    /// The position after it; it may pass the last message by holes.
+    pub end: i64,
+    bytes: usize,
+    gate: Arc<Gate>,
+    /// Messages must not outlive their client.
+    _client: Arc<dyn Send + Sync>,
+}
+
+// SAFETY: a message is owned by whoever holds its pointer, librdkafka allows its use and destruction on any thread,
+// and nothing else refers to the pointers kept here.
+unsafe impl Send for FetchedBatch {}
+// SAFETY: shared access only reads the messages, which do not change.
+unsafe impl Sync for FetchedBatch {}
+
+impl std::fmt::Debug for FetchedBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FetchedBatch")
+            .field("messages", &self.messages.len())
+            .field("start", &self.start)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One message of a [`FetchedBatch`].
+#[derive(Debug, Clone, Copy)]
+pub struct FetchedMessage<'a> {
+    /// Kafka offset.
+    pub offset: i64,
+    /// Kafka timestamp, ms since 1970; -1 where there is none.
+    pub timestamp: i64,
+    /// Key, if any.
+    pub key: Option<&'a [u8]>,
+    /// Value; none for a tombstone.
+    pub value: Option<&'a [u8]>,
+    native: *const sys::rd_kafka_message_t,
+}
+
+impl FetchedMessage<'_> {
+    /// The record's headers in order; costs a parse.
+    pub fn headers(&self) -> Vec<(String, Option<Vec<u8>>)> {
+        let mut headers = Vec::new();
+        // SAFETY: `native` is alive as long as the batch that `self` borrows from; librdkafka owns what it points
+        // the out-parameters at, and it stays valid until the message is destroyed.
+        unsafe {
+            let mut native = ptr::null_mut();
+            if sys::rd_kafka_message_headers(self.native, &mut native)
+                != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+            {
+                return headers;
+            }
+            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+            while sys::rd_kafka_header_get_all(native, headers.len(), &mut name, &mut value, &mut size)
+                == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+            {
+                let name = CStr::from_ptr(name).to_string_lossy().into_owned();
+                headers.push((name, slice(value.cast(), size).map(<[u8]>::to_vec)));
+            }
+        }
+        headers
+    }
+}
+
+/// # Safety
+/// `data` is null or points to `len` bytes that live as long as `'a`.
+unsafe fn slice<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise.
+    (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data, len) })
+}
+
+impl FetchedBatch {
+    /// The messages in offset order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = FetchedMessage<'_>> {
+        self.messages.iter().map(|&native| {
+            // SAFETY: the pointers are owned by `self` and destroyed only with it; key and payload are null or
+            // point to as many bytes as the lengths beside them say.
+            unsafe {
+                let message = &*native;
+                let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+                let timestamp = sys::rd_kafka_message_timestamp(native, &mut kind);
+                FetchedMessage {
+                    offset: message.offset,
+                    timestamp,
+                    key: slice(message.key.cast::<u8>(), message.key_len),
+                    value: slice(message.payload.cast::<u8>(), message.len),
+                    native,
+                }
+            }
+        })
+    }
+
+    /// Number of messages.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether it only moves the position.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Bytes that it holds in librdkafka.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for FetchedBatch {
+    fn drop(&mut self) {
+        for &message in &self.messages {
+            // SAFETY: each pointer came from rd_kafka_consume_batch_queue and is destroyed only here.
+            unsafe { sys::rd_kafka_message_destroy(message) };
+        }
+        self.gate.leave(self.bytes);
+    }
+}
+
+/// Why a partition gives no more messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchError {
+    /// The position is not in the log: retention passed it, or the log is shorter.
+    OffsetOutOfRange,
+    /// Anything else librdkafka gave up on for this partition.
+    Broker(RDKafkaErrorCode),
+}
+
+/// What one call found in a partition's queue.
+#[derive(Debug)]
+pub struct Taken {
+    /// Messages, or a position that moved past holes.
+    pub batch: Option<FetchedBatch>,
+    /// The position was at the end of the log.
+    pub at_end: bool,
+    /// The partition stopped.
+    pub error: Option<FetchError>,
+}
+
+/// One partition's own queue, split off the consumer's.
+pub struct PartitionQueue<C: ConsumerContext + 'static> {
+    native: *mut sys::rd_kafka_queue_t,
+    consumer: Arc<BaseConsumer<C>>,
+    _waker: Arc<Waker>,
+}
+
+// SAFETY: the queue is used by one thread at a time (it is not Sync), and librdkafka does not bind it to one.
+unsafe impl<C: ConsumerContext + 'static> Send for PartitionQueue<C> {}
+
+unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, waker: *mut c_void) {
+    // SAFETY: `waker` is the Arc that the queue keeps alive until it has disabled this callback.
+    unsafe { &*waker.cast::<Waker>() }.wake();
+}
+
+impl<C: ConsumerContext + 'static> PartitionQueue<C> {
+    /// Splits the partition's queue off, so that its messages reach no other call. None for an impossible name.
+    pub fn split(consumer: &Arc<BaseConsumer<C>>, topic: &str, partition: i32, waker: &Arc<Waker>) -> Option<Self> {
+        let topic = CString::new(topic).ok()?;
+        // SAFETY: the client outlives the call and the queue (an Arc is kept); the waker's address is that of an Arc
+        // kept in the queue, and the callback is disabled before both are dropped.
+        unsafe {
+            let native =
+                sys::rd_kafka_queue_get_partition(consumer.client().native_ptr(), topic.as_ptr(), partition);
+            if native.is_null() {
+                return None;
+            }
+            sys::rd_kafka_queue_forward(native, ptr::null_mut());
+            sys::rd_kafka_queue_cb_event_enable(native, Some(wake), Arc::as_ptr(waker).cast_mut().cast());
+            Some(Self { native, consumer: Arc::clone(consumer), _waker: Arc::clone(waker) })
+        }
+    }
+
+    /// Takes at most `max` messages that are there now, without waiting. `position` is the one before.
+    pub fn take(&self, position: i64, max: usize, gate: &Arc<Gate>) -> Taken {
+        let mut messages: Vec<MessagePtr> = Vec::with_capacity(max);
+        // SAFETY: the buffer has room for `max` pointers, and as many as the call returns are set.
+        unsafe {
+            let got = sys::rd_kafka_consume_batch_queue(self.native, 0, messages.as_mut_ptr(), max);
+            messages.set_len(usize::try_from(got).unwrap_or(0));
+        }
+        self.sort_out(messages, position, gate)
+    }
+
+    /// Separates messages from the events that share their queue, and drops what lies before the position.
+    fn sort_out(&self, mut messages: Vec<MessagePtr>, position: i64, gate: &Arc<Gate>) -> Taken {
+        let (mut end, mut bytes, mut at_end, mut error) = (position, 0, false, None);
+        messages.retain(|&native| {
+            // SAFETY: librdkafka handed the message over; it is destroyed once, here or with the batch.
+            let message = unsafe { &*native };
+            let keep = match message.err {
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR if message.offset >= end && error.is_none() => {
+                    end = message.offset + 1;
+                    bytes += message.len + message.key_len + MESSAGE_OVERHEAD;
+                    at_end = false;
+                    true
+                }
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => false,
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                    end = end.max(message.offset);
+                    at_end = true;
+                    false
+                }
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET
+                | RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE => {
+                    error = Some(FetchError::OffsetOutOfRange);
+                    false
+                }
+                other => {
+                    error = Some(FetchError::Broker(other.into()));
+                    false
+                }
+            };
+            if !keep {
+                // SAFETY: as above.
+                unsafe { sys::rd_kafka_message_destroy(native) };
+            }
+            keep
+        });
+        let batch = (end > position).then(|| {
+            gate.enter(bytes);
+            let client: Arc<dyn Send + Sync> = Arc::clone(&self.consumer) as _;
+            FetchedBatch { messages, start: position, end, bytes, gate: Arc::clone(gate), _client: client }
+        });
+        Taken { batch, at_end, error }
+    }
+}
+
+impl<C: ConsumerContext + 'static> Drop for PartitionQueue<C> {
+    fn drop(&mut self) {
+        // SAFETY: the queue was got in `split` and is given back once; disabling the callback first ends all use of
+        // the waker.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.native, None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(self.native);
+        }
+    }
+}
+
+/// High watermark of a partition as of the last fetch answer, without asking the broker.
+pub fn cached_high_watermark<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+) -> Option<i64> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: plain out-parameters, and a client that is alive.
+    let error = unsafe {
+        sys::rd_kafka_get_watermark_offsets(
+            consumer.client().native_ptr(),
+            topic.as_ptr(),
+            partition,
+            &mut low,
+            &mut high,
+        )
+    };
+    (error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+}
+
+/// The topic's id, asked of the broker now (blocks up to `timeout_ms`); none where the broker gives none.
+///
+/// # Errors
+/// The broker's error in words.
+pub fn topic_id<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    timeout_ms: i32,
+) -> Result<Option<String>, (RDKafkaErrorCode, String)> {
+    let client = consumer.client().native_ptr();
+    let name = CString::new(topic).map_err(|e| (RDKafkaErrorCode::InvalidTopic, e.to_string()))?;
+    // SAFETY: everything created here is destroyed at the end of the block, after the last use of what it owns; null
+    // results are checked; strings are copied before their owner goes.
+    unsafe {
+        let mut names = [name.as_ptr()];
+        let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
+        let queue = sys::rd_kafka_queue_new(client);
+        let options =
+            sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        let mut errstr = [0; 256];
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, errstr.as_mut_ptr(), errstr.len());
+        sys::rd_kafka_DescribeTopics(client, topics, options, queue);
+        let event = sys::rd_kafka_queue_poll(queue, timeout_ms + 1_000);
+        let answer = describe_answer(event);
+        if !event.is_null() {
+            sys::rd_kafka_event_destroy(event);
+        }
+        sys::rd_kafka_AdminOptions_destroy(options);
+        sys::rd_kafka_queue_destroy(queue);
+        sys::rd_kafka_TopicCollection_destroy(topics);
+        answer
+    }
+}
+
+/// # Safety
+/// `event` is null or a live event.
+unsafe fn describe_answer(event: *mut sys::rd_kafka_event_t) -> Result<Option<String>, (RDKafkaErrorCode, String)> {
+    let none = || (RDKafkaErrorCode::OperationTimedOut, "no answer in time".to_owned());
+    if event.is_null() {
+        return Err(none());
+    }
+    // SAFETY: the event is alive for the whole call; librdkafka owns what is read from it.
+    unsafe {
+        let code = sys::rd_kafka_event_error(event);
+        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let text = CStr::from_ptr(sys::rd_kafka_event_error_string(event)).to_string_lossy().into_owned();
+            return Err((code.into(), text));
+        }
+        let result = sys::rd_kafka_event_DescribeTopics_result(event);
+        if result.is_null() {
+            return Err(none());
+        }
+        let mut count = 0;
+        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        if count == 0 || topics.is_null() {
+            return Err(none());
+        }
+        let error = sys::rd_kafka_TopicDescription_error(*topics);
+        if !error.is_null() {
+            let code = sys::rd_kafka_error_code(error);
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                let text = CStr::from_ptr(sys::rd_kafka_error_string(error)).to_string_lossy().into_owned();
+                return Err((code.into(), text));
+            }
+        }
+        let id = sys::rd_kafka_TopicDescription_topic_id(*topics);
+        let zero = id.is_null()
+            || (sys::rd_kafka_Uuid_least_significant_bits(id) == 0
+                && sys::rd_kafka_Uuid_most_significant_bits(id) == 0);
+        Ok((!zero).then(|| CStr::from_ptr(sys::rd_kafka_Uuid_base64str(id)).to_string_lossy().into_owned()))
+    }
+}

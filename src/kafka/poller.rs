@@ -1,0 +1,453 @@
+//! The poll loop: the one thread that assigns, seeks and takes messages.
+//!
+//! It never waits for anything but its [`Waker`]: a partition whose consumer is full keeps its batch in a stash and
+//! is not drained; librdkafka then stops fetching it, for its queue is bounded. So the group membership stays alive
+//! whatever the lake does.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix::Recipient;
+use actix::prelude::SendError;
+use rdkafka::client::ClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaRespErr;
+
+use super::TopicPartition;
+use super::gate::{Gate, Waker};
+use super::native::{FetchError, PartitionQueue, Taken, cached_high_watermark};
+use crate::messages::{FetchFailed, Fetched, GroupEvent};
+use crate::status::{PartitionStatus, StatusBoard};
+
+/// Messages taken in one call: enough to make the call's cost vanish, few enough to be decoded in about a millisecond.
+const MESSAGES_PER_TAKE: usize = 4096;
+/// The loop looks at the group and at the high watermarks at least this often.
+const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// Commands are few (a handful a partition and rebalance); senders meet a full queue only if the loop is gone.
+const COMMANDS: usize = 4096;
+
+/// Where a partition's batches go.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// Takes batches; a full mailbox stops the partition.
+    pub fetched: Recipient<Fetched>,
+    /// Hears why a partition stopped.
+    pub failed: Recipient<FetchFailed>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Start { partition: TopicPartition, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink },
+    Stop { partition: TopicPartition },
+    Release { partitions: Vec<TopicPartition> },
+    Close,
+}
+
+/// What the actors ask of the poll loop.
+pub trait Feed: std::fmt::Debug + Send + Sync {
+    /// Reads `partition` from `offset` on into `sink`; batches carry `generation`, so that those from before a
+    /// later start can be told apart.
+    fn start(&self, partition: &TopicPartition, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink);
+
+    /// Takes no more of the partition, which stays assigned.
+    fn stop(&self, partition: &TopicPartition);
+
+    /// Gives revoked partitions back to the group.
+    fn release(&self, partitions: Vec<TopicPartition>);
+}
+
+/// Handle on the poll loop's thread.
+#[derive(Debug, Clone)]
+pub struct Poller {
+    commands: SyncSender<Command>,
+    waker: Arc<Waker>,
+    alive: Arc<AtomicBool>,
+}
+
+impl Poller {
+    fn tell(&self, command: Command) {
+        match self.commands.try_send(command) {
+            Ok(()) => self.waker.wake(),
+            Err(TrySendError::Disconnected(_)) => tracing::debug!("the poll loop has ended; command dropped"),
+            Err(TrySendError::Full(_)) => {
+                // Only a loop that hangs inside librdkafka leaves so many commands; the supervisor ends the process.
+                self.alive.store(false, Ordering::Relaxed);
+                tracing::error!("the poll loop takes no commands");
+            }
+        }
+    }
+
+    /// Leaves the group and ends the thread.
+    pub fn close(&self) {
+        self.tell(Command::Close);
+    }
+
+    /// Whether the thread is running.
+    pub fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Relaxed)
+    }
+}
+
+impl Feed for Poller {
+    fn start(&self, partition: &TopicPartition, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink) {
+        self.tell(Command::Start { partition: partition.clone(), offset, generation, gate, sink });
+    }
+
+    fn stop(&self, partition: &TopicPartition) {
+        self.tell(Command::Stop { partition: partition.clone() });
+    }
+
+    fn release(&self, partitions: Vec<TopicPartition>) {
+        self.tell(Command::Release { partitions });
+    }
+}
+
+/// Serves the group's callbacks; they run inside the poll loop's own calls.
+#[derive(Debug, Default)]
+pub struct GroupContext {
+    rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
+}
+
+impl ClientContext for GroupContext {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka client");
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    /// Notes what changed; the poll loop acts on it after the call that it is in.
+    fn rebalance(&self, _: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let mut rebalances = self.rebalances.lock().unwrap_or_else(PoisonError::into_inner);
+        rebalances.push_back((assigned, list.clone()));
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            // Only a hint is lost; recovery reads the ledger.
+            tracing::debug!(%error, "offset commit failed");
+        }
+    }
+}
+
+struct Slot {
+    queue: PartitionQueue<GroupContext>,
+    flow: Option<Flow>,
+    status: Arc<PartitionStatus>,
+}
+
+struct Flow {
+    generation: u64,
+    position: i64,
+    seeking: bool,
+    stash: Option<Fetched>,
+    failure: Option<FetchFailed>,
+    gate: Arc<Gate>,
+    sink: Sink,
+}
+
+struct Loop {
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    slots: BTreeMap<TopicPartition, Slot>,
+    commands: Receiver<Command>,
+    events: VecDeque<GroupEvent>,
+    supervisor: Recipient<GroupEvent>,
+    waker: Arc<Waker>,
+    board: StatusBoard,
+    watermarks_read: Instant,
+    alive: Arc<AtomicBool>,
+}
+
+/// Makes the consumer, subscribes to `topics` and starts the poll loop.
+///
+/// # Errors
+/// Settings that librdkafka refuses.
+pub fn spawn(
+    config: &ClientConfig,
+    topics: &[String],
+    supervisor: Recipient<GroupEvent>,
+    waker: Arc<Waker>,
+    board: StatusBoard,
+) -> anyhow::Result<(Poller, Arc<BaseConsumer<GroupContext>>)> {
+    let mut consumer: BaseConsumer<GroupContext> = config.create_with_context(GroupContext::default())?;
+    let main_waker = Arc::clone(&waker);
+    consumer.set_nonempty_callback(move || main_waker.wake());
+    consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let consumer = Arc::new(consumer);
+    let (sender, commands) = sync_channel(COMMANDS);
+    let alive = Arc::new(AtomicBool::new(true));
+    let poller = Poller { commands: sender, waker: Arc::clone(&waker), alive: Arc::clone(&alive) };
+    let mut poll_loop = Loop {
+        consumer: Arc::clone(&consumer),
+        slots: BTreeMap::new(),
+        commands,
+        events: VecDeque::new(),
+        supervisor,
+        waker,
+        board,
+        watermarks_read: Instant::now(),
+        alive,
+    };
+    std::thread::Builder::new().name("kafka-poll".into()).spawn(move || poll_loop.run())?;
+    Ok((poller, consumer))
+}
+
+impl Loop {
+    fn run(&mut self) {
+        // A panic here must be seen by the supervisor, whatever causes it.
+        struct Ended(Arc<AtomicBool>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.store(false, Ordering::Relaxed);
+            }
+        }
+        let _ended = Ended(Arc::clone(&self.alive));
+        loop {
+            if !self.serve_commands() {
+                break;
+            }
+            let mut busy = self.serve_group();
+            for (partition, slot) in &mut self.slots {
+                busy |= serve_partition(&self.consumer, partition, slot);
+            }
+            self.flush_events();
+            self.read_watermarks();
+            if !busy {
+                self.waker.wait(IDLE_WAIT);
+            }
+        }
+        self.slots.clear();
+        self.consumer.unsubscribe();
+    }
+
+    /// Returns false when told to close.
+    fn serve_commands(&mut self) -> bool {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Start { partition, offset, generation, gate, sink } => {
+                    if let Some(slot) = self.slots.get_mut(&partition) {
+                        let flow = Flow {
+                            generation,
+                            position: offset,
+                            seeking: true,
+                            stash: None,
+                            failure: None,
+                            gate,
+                            sink,
+                        };
+                        slot.flow = Some(flow);
+                        slot.status.set_at_end(false);
+                    }
+                }
+                Command::Stop { partition } => {
+                    if let Some(slot) = self.slots.get_mut(&partition) {
+                        slot.flow = None;
+                    }
+                }
+                Command::Release { partitions } => self.release(&partitions),
+                Command::Close => return false,
+            }
+        }
+        true
+    }
+
+    fn serve_group(&mut self) -> bool {
+        let mut busy = false;
+        // Messages reach this queue only in the moment between an assignment and its split; a later seek reads them again.
+        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
+            busy = true;
+            if let Err(error) = polled {
+                self.note_error(error);
+            }
+        }
+        loop {
+            let next = self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some((assigned, list)) = next else { return busy };
+            busy = true;
+            if assigned { self.assign(&list) } else { self.revoke(&list) }
+        }
+    }
+
+    fn note_error(&mut self, error: KafkaError) {
+        let code = error.rdkafka_error_code();
+        match code {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                self.events.push_back(GroupEvent::TopicMissing(error.to_string()));
+            }
+            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::SaslAuthenticationFailed) => {
+                self.events.push_back(GroupEvent::Denied(error.to_string()));
+            }
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
+                self.events.push_back(GroupEvent::Fatal(error.to_string()));
+            }
+            _ => tracing::debug!(%error, "kafka consumer"),
+        }
+    }
+
+    fn assign(&mut self, list: &TopicPartitionList) {
+        let mut list = list.clone();
+        // Any valid offset does: the partition is paused until its start is known, and then sought.
+        let offsets = list.set_all_offsets(Offset::Offset(0));
+        let assigned = offsets.and_then(|()| match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
+            _ => self.consumer.assign(&list),
+        });
+        if let Err(error) = assigned.and_then(|()| self.consumer.pause(&list)) {
+            self.events.push_back(GroupEvent::Fatal(format!("assignment failed: {error}")));
+            return;
+        }
+        let mut partitions = Vec::new();
+        for partition in partitions_of(&list) {
+            let split = PartitionQueue::split(&self.consumer, &partition.topic, partition.partition, &self.waker);
+            let Some(queue) = split else {
+                self.events.push_back(GroupEvent::Fatal(format!("{partition} has no queue")));
+                continue;
+            };
+            let status = self.board.partition(&partition);
+            self.slots.insert(partition.clone(), Slot { queue, flow: None, status });
+            partitions.push(partition);
+        }
+        self.events.push_back(GroupEvent::Assigned(partitions));
+    }
+
+    fn revoke(&mut self, list: &TopicPartitionList) {
+        let partitions: Vec<_> = partitions_of(list).collect();
+        for partition in &partitions {
+            if let Some(slot) = self.slots.get_mut(partition) {
+                slot.flow = None;
+            }
+        }
+        let lost = self.consumer.assignment_lost();
+        if lost {
+            self.release(&partitions);
+        }
+        self.events.push_back(GroupEvent::Revoked { partitions, lost });
+    }
+
+    fn release(&mut self, partitions: &[TopicPartition]) {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            self.slots.remove(partition);
+            self.board.remove(partition);
+            list.add_partition(&partition.topic, partition.partition);
+        }
+        let released = match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_unassign(&list),
+            _ => self.consumer.unassign(),
+        };
+        if let Err(error) = released {
+            tracing::warn!(%error, "giving partitions back failed");
+        }
+    }
+
+    fn flush_events(&mut self) {
+        while let Some(event) = self.events.pop_front() {
+            if let Err(SendError::Full(event)) = self.supervisor.try_send(event) {
+                self.events.push_front(event);
+                return;
+            }
+        }
+    }
+
+    fn read_watermarks(&mut self) {
+        if self.watermarks_read.elapsed() < IDLE_WAIT {
+            return;
+        }
+        self.watermarks_read = Instant::now();
+        for (partition, slot) in &self.slots {
+            let high = cached_high_watermark(&self.consumer, &partition.topic, partition.partition);
+            if high.is_some() {
+                slot.status.set_high_watermark(high);
+            }
+        }
+    }
+}
+
+fn partitions_of(list: &TopicPartitionList) -> impl Iterator<Item = TopicPartition> {
+    let elements = list.elements();
+    let partitions: Vec<_> = elements
+        .iter()
+        .map(|element| TopicPartition { topic: element.topic().into(), partition: element.partition() })
+        .collect();
+    partitions.into_iter()
+}
+
+/// Moves what one partition has ready; returns whether there was anything.
+fn serve_partition(
+    consumer: &BaseConsumer<GroupContext>,
+    partition: &TopicPartition,
+    slot: &mut Slot,
+) -> bool {
+    let Some(flow) = &mut slot.flow else { return false };
+    if flow.seeking && !seek(consumer, partition, flow) {
+        return false;
+    }
+    if !flush_stash(flow) || !flow.gate.is_open() {
+        return false;
+    }
+    let Taken { batch, at_end, error } = slot.queue.take(flow.position, MESSAGES_PER_TAKE, &flow.gate);
+    let busy = batch.is_some();
+    if let Some(batch) = batch {
+        flow.position = batch.end;
+        slot.status.set_position(Some(batch.end));
+        slot.status.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        slot.status.bytes.fetch_add(batch.bytes() as u64, Ordering::Relaxed);
+        slot.status.set_at_end(false);
+        flow.stash = Some(Fetched { generation: flow.generation, batch });
+    }
+    if at_end {
+        slot.status.set_at_end(true);
+        slot.status.set_position(Some(flow.position));
+    }
+    if let Some(error) = error {
+        flow.failure = Some(FetchFailed { generation: flow.generation, error });
+    }
+    flush_stash(flow);
+    busy
+}
+
+/// Seeks and resumes; false while librdkafka is not ready for it.
+fn seek(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition, flow: &mut Flow) -> bool {
+    let mut list = TopicPartitionList::new();
+    let sought = list
+        .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(flow.position))
+        .and_then(|()| consumer.pause(&list))
+        .and_then(|()| consumer.seek_partitions(list.clone(), Duration::from_secs(5)))
+        .and_then(|answer| answer.elements().iter().try_for_each(|element| element.error()))
+        .and_then(|()| consumer.resume(&list));
+    match sought {
+        Ok(()) => {
+            flow.seeking = false;
+            true
+        }
+        Err(error) => {
+            // The partition's fetcher has not started yet, or its leader is moving: the loop comes back.
+            tracing::debug!(%partition, %error, "seek is tried again");
+            false
+        }
+    }
+}
+
+/// Hands the stash over; false while the consumer has no room.
+fn flush_stash(flow: &mut Flow) -> bool {
+    if let Some(fetched) = flow.stash.take()
+        && let Err(SendError::Full(fetched)) = flow.sink.fetched.try_send(fetched)
+    {
+        flow.stash = Some(fetched);
+        return false;
+    }
+    if let Some(failure) = flow.failure.take()
+        && let Err(SendError::Full(failure)) = flow.sink.failed.try_send(failure)
+    {
+        flow.failure = Some(failure);
+        return false;
+    }
+    true
+}

@@ -1,0 +1,302 @@
+//! A reference writer over the real protocol, and a codec whose rows are lines of text.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Mutant;
+use super::world::{MemoryStore, Shared, lock, turn, view};
+use crate::lake::chain::{Chain, ChainError, Decided, Hint, open_epoch, open_next_epoch};
+use crate::lake::codec::{CodecError, NewObject, ObjectCodec, StandingObject};
+use crate::lake::layout::{ChainKey, Day, Hour, RangeKey};
+use crate::lake::ledger::{
+    Decision, EntryKind, Fingerprint, Hex64, ObservedRecord, check_fingerprint, check_finished,
+};
+use crate::lake::store::Store;
+use crate::schemas::EventKind;
+
+pub const TOPIC: &str = "listens";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    pub offset: i64,
+    pub hash: u64,
+}
+
+/// One line a row; a count object holds one line with the sum of the rows' hashes.
+pub struct LineCodec;
+
+pub fn body_of(rows: &[Row]) -> Bytes {
+    rows.iter().map(|row| format!("{} {}\n", row.offset, row.hash)).collect::<String>().into()
+}
+
+pub fn rows_of(body: &[u8]) -> Vec<Row> {
+    let line = |line: &str| {
+        let (offset, hash) = line.split_once(' ')?;
+        Some(Row { offset: offset.parse().ok()?, hash: hash.parse().ok()? })
+    };
+    String::from_utf8_lossy(body).lines().filter_map(line).collect()
+}
+
+pub fn counts_of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Bytes {
+    rows.into_iter().fold(0u64, |sum, row| sum.wrapping_add(row.hash)).to_string().into()
+}
+
+fn object(name: String, body: Bytes, rows: u64) -> NewObject {
+    NewObject { name, crc32c: crc32c::crc32c(&body), body, rows }
+}
+
+impl ObjectCodec for LineCodec {
+    fn rows(&self, name: &str, body: &[u8]) -> Result<u64, CodecError> {
+        Ok(if name.contains("song_counts") { 1 } else { rows_of(body).len() as u64 })
+    }
+
+    fn empty(&self, _: &Decision, name: &str) -> Result<NewObject, CodecError> {
+        Ok(object(name.to_owned(), Bytes::new(), 0))
+    }
+
+    fn counts(&self, decision: &Decision, standing: &[StandingObject]) -> Result<Vec<NewObject>, CodecError> {
+        let data = standing.iter().filter(|object| !object.name.contains("_rejected"));
+        let rows: Vec<Row> = data.flat_map(|object| rows_of(&object.body)).collect();
+        Ok(decision.count_objects().map(|name| object(name.to_owned(), counts_of(&rows), 1)).collect())
+    }
+}
+
+/// A function of the record alone, as event hours and rejections are.
+pub fn home(range: &RangeKey, row: Row) -> String {
+    match row.hash % 5 {
+        0 => range.rejected(Day(0)),
+        class => range.data(Hour((class % 2) as i64)),
+    }
+}
+
+fn group(range: &RangeKey, rows: &[Row]) -> BTreeMap<String, Vec<Row>> {
+    let mut groups: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for &row in rows {
+        groups.entry(home(range, row)).or_default().push(row);
+    }
+    groups
+}
+
+pub struct Writer {
+    pub world: Shared,
+    pub id: u64,
+    pub mutant: Mutant,
+}
+
+/// Retention passed the reader.
+struct OutOfRange;
+
+type Step = Result<(), ChainError>;
+
+impl Writer {
+    /// Runs for ever; the scheduler kills it.
+    pub async fn run(self) {
+        loop {
+            if let Err(ChainError::Refused(refusal)) = self.session().await
+                && refusal.asks_for_new_epoch()
+            {
+                lock(&self.world).wants_epoch = true;
+            }
+            turn().await;
+        }
+    }
+
+    async fn session(&self) -> Step {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore(self.world.clone()));
+        let topic_id = lock(&self.world).topic_id();
+        let (epoch, identity) = open_epoch(store.as_ref(), TOPIC, None, Some(&topic_id)).await?;
+        let key = ChainKey { topic: TOPIC.into(), epoch, partition: 0 };
+        let chain = Chain::new(store, key, EventKind::Listen, identity, format!("writer-{}", self.id));
+        let mut hint = self.some_hint();
+        loop {
+            let stale = view(&self.world).await;
+            let recovered = chain
+                .recover(hint.take(), || async {
+                    Ok(if self.mutant == Mutant::LogBeforeHead {
+                        stale.clone()
+                    } else {
+                        view(&self.world).await
+                    })
+                })
+                .await?;
+            if let Some(fingerprint) = recovered.fingerprint {
+                self.compare(&chain, fingerprint).await?;
+            }
+            if let Some(unfinished) = recovered.unfinished {
+                let decision = unfinished.decision;
+                if let Ok(rows) = self.read(unfinished.survivors_from, decision.end).await {
+                    self.finish(&chain, &decision, &rows, unfinished.survivors_from > decision.start).await?;
+                    hint = Some(Hint { offset: decision.end, start: decision.start });
+                }
+                continue;
+            }
+            self.work(&chain, recovered.head, recovered.head_end).await?;
+        }
+    }
+
+    /// Cuts and writes batches until retention passes the reader.
+    async fn work(&self, chain: &Chain, mut head: Option<Decision>, mut at: i64) -> Step {
+        if self.mutant == Mutant::SkipTo && lock(&self.world).rng.chance(10) {
+            at += 1;
+        }
+        loop {
+            let length = 1 + lock(&self.world).rng.below(6) as i64;
+            let end = lock(&self.world).current().end().min(at + length);
+            let Ok(rows) = self.read(at, end).await else { return Ok(()) };
+            let Some(last) = rows.last() else {
+                turn().await;
+                if lock(&self.world).rng.chance(20) {
+                    return Ok(());
+                }
+                continue;
+            };
+            let own = self.draft(chain, at, end, &rows, *last, head.as_ref());
+            self.check_identity(chain).await?;
+            let decision = match chain.decide(&own).await? {
+                Decided::Own => own,
+                Decided::Adopted(_) if self.mutant == Mutant::IgnoreOthers => own,
+                Decided::Adopted(theirs) => theirs,
+            };
+            if decision.kind == EntryKind::Gap {
+                chain.receipt(&decision, Vec::new()).await?;
+            } else if !(self.mutant == Mutant::DecideEarly && lock(&self.world).rng.chance(20)) {
+                let Ok(rows) = self.read(decision.start, decision.end).await else { return Ok(()) };
+                self.finish(chain, &decision, &rows, false).await?;
+            }
+            at = decision.end;
+            head = Some(decision);
+        }
+    }
+
+    async fn finish(&self, chain: &Chain, decision: &Decision, rows: &[Row], survivors_only: bool) -> Step {
+        self.check_identity(chain).await?;
+        let checksum = rows.iter().fold(0u64, |sum, row| sum.wrapping_add(row.hash));
+        if self.mutant != Mutant::SkipIdentity {
+            check_finished(decision, rows.len() as u64, checksum, survivors_only)?;
+        }
+        let mut groups = group(&decision.range(), rows);
+        let names = decision.record_objects();
+        let records: Vec<NewObject> = names
+            .map(|name| {
+                let rows = groups.remove(name).unwrap_or_default();
+                object(name.to_owned(), body_of(&rows), rows.len() as u64)
+            })
+            .collect();
+        let own = || {
+            let data: Vec<StandingObject> = records
+                .iter()
+                .map(|new| StandingObject { name: new.name.clone(), body: new.body.clone() })
+                .collect();
+            LineCodec.counts(decision, &data)
+        };
+        let own = own()?;
+        let codec: &dyn ObjectCodec =
+            if self.mutant == Mutant::CountOwnRows { &OwnCounts(own.clone()) } else { &LineCodec };
+        chain.finish(decision, records, || Ok(own.clone()), codec).await?;
+        Ok(())
+    }
+
+    fn draft(
+        &self,
+        chain: &Chain,
+        at: i64,
+        end: i64,
+        rows: &[Row],
+        last: Row,
+        head: Option<&Decision>,
+    ) -> Decision {
+        let range = chain.key().range(at, end);
+        let mut objects: Vec<String> = group(&range, rows).into_keys().collect();
+        if objects.iter().any(|name| !name.contains("_rejected")) {
+            objects.push(range.song_counts(Day(0)));
+        }
+        Decision {
+            objects,
+            records: rows.len() as u64,
+            checksum: Hex64(rows.iter().fold(0u64, |sum, row| sum.wrapping_add(row.hash))),
+            fingerprint: Some(Fingerprint { offset: last.offset, hash: Hex64(last.hash) }),
+            ..chain.draft(EntryKind::Data, at, end, head)
+        }
+    }
+
+    /// Reads the log as it is at each moment: a topic that is created anew meanwhile goes unnoticed here.
+    async fn read(&self, start: i64, end: i64) -> Result<Vec<Row>, OutOfRange> {
+        let mut rows = Vec::new();
+        for offset in start..end {
+            if lock(&self.world).rng.chance(20) {
+                turn().await;
+            }
+            let world = lock(&self.world);
+            if offset < world.current().start || offset >= world.current().end() {
+                return Err(OutOfRange);
+            }
+            rows.extend(world.current().record(offset).map(|hash| Row { offset, hash }));
+        }
+        Ok(rows)
+    }
+
+    async fn check_identity(&self, chain: &Chain) -> Step {
+        turn().await;
+        let topic_id = lock(&self.world).topic_id();
+        if self.mutant != Mutant::SkipIdentity {
+            chain.check_identity(None, Some(&topic_id))?;
+        }
+        Ok(())
+    }
+
+    async fn compare(&self, chain: &Chain, fingerprint: Fingerprint) -> Step {
+        turn().await;
+        let observed = {
+            let world = lock(&self.world);
+            match world.current().record(fingerprint.offset) {
+                _ if fingerprint.offset < world.current().start => ObservedRecord::Expired,
+                Some(hash) => ObservedRecord::Hash(hash),
+                None => ObservedRecord::Absent,
+            }
+        };
+        check_fingerprint(chain.key(), fingerprint, observed)?;
+        Ok(())
+    }
+
+    fn some_hint(&self) -> Option<Hint> {
+        let rng = &mut lock(&self.world).rng;
+        rng.chance(60).then(|| Hint { offset: rng.below(30) as i64, start: rng.below(25) as i64 - 1 })
+    }
+}
+
+/// A mutant: counts made from one's own rows, whatever stands.
+struct OwnCounts(Vec<NewObject>);
+
+impl ObjectCodec for OwnCounts {
+    fn rows(&self, name: &str, body: &[u8]) -> Result<u64, CodecError> {
+        LineCodec.rows(name, body)
+    }
+
+    fn empty(&self, decision: &Decision, name: &str) -> Result<NewObject, CodecError> {
+        LineCodec.empty(decision, name)
+    }
+
+    fn counts(&self, _: &Decision, _: &[StandingObject]) -> Result<Vec<NewObject>, CodecError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// The operator's command: opens the next epoch until it is there.
+pub async fn operator(world: Shared) {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore(world.clone()));
+    loop {
+        turn().await;
+        if !lock(&world).wants_epoch {
+            continue;
+        }
+        let id = lock(&world).topic_id();
+        let opened =
+            open_next_epoch(&store, TOPIC, EventKind::Listen, 2, None, Some(&id), "operator", &LineCodec)
+                .await;
+        if opened.is_ok() {
+            lock(&world).wants_epoch = false;
+        }
+    }
+}

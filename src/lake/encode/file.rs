@@ -1,0 +1,293 @@
+//! The frame of a Parquet file: pages, column chunks, row groups, footer.
+//!
+//! parquet2's own file writer leaves out the dictionary page's offset and the column orders (without which readers
+//! ignore text statistics), so the frame is written here, from the same thrift structures that parquet2 uses.
+
+use bytes::Bytes;
+use parquet_format_safe::thrift::protocol::TCompactOutputProtocol;
+use parquet_format_safe::{
+    ColumnChunk, ColumnMetaData, ColumnOrder, CompressionCodec, DataPageHeader, DictionaryPageHeader,
+    Encoding, FileMetaData, KeyValue, PageEncodingStats, PageHeader, PageType, RowGroup, Statistics,
+    TypeDefinedOrder,
+};
+
+use super::error::EncodeError;
+use super::schema::{ColumnSpec, elements};
+use super::{EncodedObject, RangeMeta};
+
+/// zstd level: 1 costs least CPU; higher levels save few bytes on dictionary indices.
+const ZSTD_LEVEL: i32 = 1;
+
+const MAGIC: &[u8; 4] = b"PAR1";
+
+/// Smallest and largest value and the null count of a column chunk, in Parquet's plain encoding.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ChunkStats {
+    pub nulls: usize,
+    pub min: Option<Vec<u8>>,
+    pub max: Option<Vec<u8>>,
+}
+
+/// Compresses pages; the context is kept from page to page.
+pub(super) struct PageCompressor {
+    context: zstd::bulk::Compressor<'static>,
+    compressed: Vec<u8>,
+}
+
+impl PageCompressor {
+    pub(super) fn new() -> Result<Self, EncodeError> {
+        let context = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(EncodeError::write)?;
+        Ok(Self { context, compressed: Vec::new() })
+    }
+
+    fn compress(&mut self, page: &[u8]) -> Result<&[u8], EncodeError> {
+        self.compressed.clear();
+        self.compressed.reserve(zstd::zstd_safe::compress_bound(page.len()));
+        self.context.compress_to_buffer(page, &mut self.compressed).map_err(EncodeError::write)?;
+        Ok(&self.compressed)
+    }
+}
+
+/// The column chunk being written.
+struct OpenChunk {
+    spec: ColumnSpec,
+    start: usize,
+    dictionary: bool,
+    data_start: Option<usize>,
+    data_encoding: Encoding,
+    data_pages: i32,
+    values: i64,
+    uncompressed: usize,
+}
+
+/// One file, growing in memory.
+pub(super) struct FileBuilder<'a> {
+    columns: &'a [ColumnSpec],
+    compressor: &'a mut PageCompressor,
+    body: Vec<u8>,
+    open: Option<OpenChunk>,
+    chunks: Vec<ColumnChunk>,
+    groups: Vec<RowGroup>,
+    group_start: usize,
+    rows: u64,
+}
+
+impl<'a> FileBuilder<'a> {
+    pub(super) fn new(columns: &'a [ColumnSpec], compressor: &'a mut PageCompressor) -> Self {
+        let body = MAGIC.to_vec();
+        let group_start = body.len();
+        Self {
+            columns,
+            compressor,
+            body,
+            open: None,
+            chunks: Vec::new(),
+            groups: Vec::new(),
+            group_start,
+            rows: 0,
+        }
+    }
+
+    /// Begins the next column's chunk; columns are written in schema order.
+    pub(super) fn begin_chunk(&mut self, spec: ColumnSpec) {
+        self.open = Some(OpenChunk {
+            spec,
+            start: self.body.len(),
+            dictionary: false,
+            data_start: None,
+            data_encoding: Encoding::PLAIN,
+            data_pages: 0,
+            values: 0,
+            uncompressed: 0,
+        });
+    }
+
+    /// Writes the chunk's dictionary page: `values` in plain encoding, `count` of them.
+    pub(super) fn dictionary_page(&mut self, values: &[u8], count: usize) -> Result<(), EncodeError> {
+        let header = DictionaryPageHeader {
+            num_values: self.count(count)?,
+            encoding: Encoding::PLAIN,
+            is_sorted: None,
+        };
+        self.page(PageType::DICTIONARY_PAGE, None, Some(header), values)?;
+        if let Some(chunk) = &mut self.open {
+            chunk.dictionary = true;
+        }
+        Ok(())
+    }
+
+    /// Writes one data page of `rows` rows: definition levels, then values in `encoding`.
+    pub(super) fn data_page(
+        &mut self,
+        page: &[u8],
+        rows: usize,
+        encoding: Encoding,
+    ) -> Result<(), EncodeError> {
+        let header = DataPageHeader {
+            num_values: self.count(rows)?,
+            encoding,
+            definition_level_encoding: Encoding::RLE,
+            repetition_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let at = self.body.len();
+        self.page(PageType::DATA_PAGE, Some(header), None, page)?;
+        if let Some(chunk) = &mut self.open {
+            chunk.data_start.get_or_insert(at);
+            chunk.data_encoding = encoding;
+            chunk.data_pages += 1;
+            chunk.values += rows as i64;
+        }
+        Ok(())
+    }
+
+    fn count(&self, size: usize) -> Result<i32, EncodeError> {
+        let column = self.open.as_ref().map_or("", |chunk| chunk.spec.name);
+        i32::try_from(size).map_err(|_| EncodeError::TooLarge { column, size })
+    }
+
+    fn page(
+        &mut self,
+        kind: PageType,
+        data: Option<DataPageHeader>,
+        dictionary: Option<DictionaryPageHeader>,
+        page: &[u8],
+    ) -> Result<(), EncodeError> {
+        let uncompressed_page_size = self.count(page.len())?;
+        let compressed = self.compressor.compress(page)?.len();
+        let header = PageHeader {
+            type_: kind,
+            uncompressed_page_size,
+            compressed_page_size: self.count(compressed)?,
+            crc: None,
+            data_page_header: data,
+            index_page_header: None,
+            dictionary_page_header: dictionary,
+            data_page_header_v2: None,
+        };
+        let header_start = self.body.len();
+        let mut protocol = TCompactOutputProtocol::new(&mut self.body);
+        header.write_to_out_protocol(&mut protocol).map_err(EncodeError::write)?;
+        let header_size = self.body.len() - header_start;
+        self.body.extend_from_slice(&self.compressor.compressed);
+        if let Some(chunk) = &mut self.open {
+            chunk.uncompressed += header_size + page.len();
+        }
+        Ok(())
+    }
+
+    /// Ends the chunk begun last.
+    pub(super) fn end_chunk(&mut self, stats: ChunkStats) {
+        let Some(chunk) = self.open.take() else { return };
+        let compressed = self.body.len() - chunk.start;
+        self.chunks.push(column_chunk(chunk, compressed, stats));
+    }
+
+    /// Ends a row group of `rows` rows.
+    pub(super) fn end_row_group(&mut self, rows: usize) {
+        let columns = std::mem::take(&mut self.chunks);
+        let uncompressed = columns.iter().filter_map(|chunk| chunk.meta_data.as_ref());
+        let total_byte_size = uncompressed.map(|chunk| chunk.total_uncompressed_size).sum();
+        self.groups.push(RowGroup {
+            columns,
+            total_byte_size,
+            num_rows: rows as i64,
+            sorting_columns: None,
+            file_offset: Some(self.group_start as i64),
+            total_compressed_size: Some((self.body.len() - self.group_start) as i64),
+            ordinal: i16::try_from(self.groups.len()).ok(),
+        });
+        self.group_start = self.body.len();
+        self.rows += rows as u64;
+    }
+
+    /// Writes the footer.
+    pub(super) fn finish(mut self, name: String, meta: &RangeMeta) -> Result<EncodedObject, EncodeError> {
+        let footer = FileMetaData {
+            version: 1,
+            schema: elements(self.columns),
+            num_rows: self.rows as i64,
+            row_groups: self.groups,
+            key_value_metadata: Some(key_values(meta)),
+            created_by: Some(created_by()),
+            column_orders: Some(vec![ColumnOrder::TYPEORDER(TypeDefinedOrder::new()); self.columns.len()]),
+            encryption_algorithm: None,
+            footer_signing_key_metadata: None,
+        };
+        let start = self.body.len();
+        let mut protocol = TCompactOutputProtocol::new(&mut self.body);
+        footer.write_to_out_protocol(&mut protocol).map_err(EncodeError::write)?;
+        let size = self.body.len() - start;
+        let size = u32::try_from(size).map_err(|_| EncodeError::TooLarge { column: "footer", size })?;
+        self.body.extend_from_slice(&size.to_le_bytes());
+        self.body.extend_from_slice(MAGIC);
+        let crc32c = crc32c::crc32c(&self.body);
+        Ok(EncodedObject { name, body: Bytes::from(self.body), rows: self.rows, crc32c })
+    }
+}
+
+fn column_chunk(chunk: OpenChunk, compressed: usize, stats: ChunkStats) -> ColumnChunk {
+    let mut encodings = vec![Encoding::RLE, chunk.data_encoding];
+    let mut pages = Vec::new();
+    if chunk.dictionary {
+        encodings.push(Encoding::PLAIN);
+        let (page_type, encoding) = (PageType::DICTIONARY_PAGE, Encoding::PLAIN);
+        pages.push(PageEncodingStats { page_type, encoding, count: 1 });
+    }
+    pages.push(PageEncodingStats {
+        page_type: PageType::DATA_PAGE,
+        encoding: chunk.data_encoding,
+        count: chunk.data_pages,
+    });
+    let meta_data = ColumnMetaData {
+        type_: chunk.spec.kind.physical(),
+        encodings,
+        path_in_schema: vec![chunk.spec.name.to_owned()],
+        codec: CompressionCodec::ZSTD,
+        num_values: chunk.values,
+        total_uncompressed_size: chunk.uncompressed as i64,
+        total_compressed_size: compressed as i64,
+        key_value_metadata: None,
+        data_page_offset: chunk.data_start.unwrap_or(chunk.start) as i64,
+        index_page_offset: None,
+        dictionary_page_offset: chunk.dictionary.then_some(chunk.start as i64),
+        statistics: Some(Statistics {
+            max: None,
+            min: None,
+            null_count: Some(stats.nulls as i64),
+            distinct_count: None,
+            max_value: stats.max,
+            min_value: stats.min,
+        }),
+        encoding_stats: Some(pages),
+        bloom_filter_offset: None,
+    };
+    ColumnChunk {
+        file_path: None,
+        file_offset: chunk.start as i64,
+        meta_data: Some(meta_data),
+        offset_index_offset: None,
+        offset_index_length: None,
+        column_index_offset: None,
+        column_index_length: None,
+        crypto_metadata: None,
+        encrypted_column_metadata: None,
+    }
+}
+
+/// The form that readers parse (`application version x (build y)`) to work round known writers' faults.
+fn created_by() -> String {
+    format!("beatlytica version {} (build parquet2)", env!("CARGO_PKG_VERSION"))
+}
+
+fn key_values(meta: &RangeMeta) -> Vec<KeyValue> {
+    let pairs = [
+        ("beatlytica.topic", meta.topic.clone()),
+        ("beatlytica.epoch", meta.epoch.to_string()),
+        ("beatlytica.partition", meta.partition.to_string()),
+        ("beatlytica.start_offset", meta.start.to_string()),
+        ("beatlytica.end_offset", meta.end.to_string()),
+        ("beatlytica.schema_version", meta.schema_version.to_string()),
+    ];
+    pairs.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect()
+}

@@ -1,0 +1,237 @@
+//! Records of one partition that wait for their upload: contiguous, cut into ranges, encoded under decided names.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::Segment;
+use super::codec::{CodecError, NewObject};
+use super::encode::{Counts, Encoder, HourGroup, group_by_hour};
+use super::layout::{Day, Hour, Name, RangeKey};
+use super::ledger::{Decision, Fingerprint, Hex64};
+use super::parquet_codec::{count_objects, meta_of, named};
+use crate::kafka::gate::Charge;
+use crate::schemas::{EventBatch, EventKind};
+
+/// What became of an offered batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offered {
+    /// The part behind the end was appended.
+    Taken,
+    /// All of it was there already.
+    Known,
+    /// Records from this offset on are missing.
+    Hole(i64),
+}
+
+/// Contiguous records `[start, end)` of one partition, in the order of their offsets.
+#[derive(Debug)]
+pub struct Pending {
+    start: i64,
+    end: i64,
+    batches: VecDeque<(Arc<EventBatch>, Arc<Charge>)>,
+}
+
+impl Pending {
+    /// Nothing yet, at `offset`.
+    pub fn starting_at(offset: i64) -> Self {
+        Self { start: offset, end: offset, batches: VecDeque::new() }
+    }
+
+    /// First offset that is not held yet.
+    pub fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// First offset that is held.
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// Whether there is nothing to cut: no record, though the position may have moved past holes.
+    pub fn has_records(&self) -> bool {
+        self.batches.iter().any(|(batch, _)| {
+            !batch.rows_between(self.start, self.end).is_empty()
+                || !batch.rejected_between(self.start, self.end).is_empty()
+        })
+    }
+
+    /// Bytes of memory held.
+    pub fn bytes(&self) -> usize {
+        self.batches.iter().map(|(_, charge)| charge.bytes()).sum()
+    }
+
+    /// Kafka timestamp of the oldest record, ms.
+    pub fn oldest_timestamp(&self) -> Option<i64> {
+        let (batch, _) = self.batches.front()?;
+        batch.timestamps.get(batch.rows_between(self.start, self.end).start).copied()
+    }
+
+    /// Appends what it does not hold of `batch`.
+    pub fn offer(&mut self, batch: Arc<EventBatch>, charge: Arc<Charge>) -> Offered {
+        if batch.start > self.end {
+            return Offered::Hole(self.end);
+        }
+        if batch.end <= self.end {
+            return Offered::Known;
+        }
+        self.end = batch.end;
+        self.batches.push_back((batch, charge));
+        Offered::Taken
+    }
+
+    /// The records of `[self.start, end)`, which stay held until [`Pending::drop_before`].
+    pub fn range(&self, end: i64) -> Range {
+        let mut from = self.start;
+        let mut segments = Vec::new();
+        for (batch, _) in &self.batches {
+            let until = batch.end.min(end);
+            if from >= until {
+                continue;
+            }
+            let segment = Segment::between(Arc::clone(batch), from, until);
+            if !segment.is_empty() {
+                segments.push(segment);
+            }
+            from = until;
+        }
+        Range { segments }
+    }
+
+    /// Lets go of everything before `offset`.
+    pub fn drop_before(&mut self, offset: i64) {
+        self.start = self.start.max(offset);
+        self.end = self.end.max(offset);
+        while self.batches.front().is_some_and(|(batch, _)| batch.end <= self.start) {
+            self.batches.pop_front();
+        }
+    }
+}
+
+/// The records of one range, ready to be described and encoded.
+#[derive(Debug, Clone, Default)]
+pub struct Range {
+    segments: Vec<Segment>,
+}
+
+impl Range {
+    /// Number of records, rejected ones included, and the wrapping sum of their hashes.
+    pub fn checksum(&self) -> (u64, u64) {
+        let mut count = 0;
+        let mut sum = 0u64;
+        for segment in &self.segments {
+            count += (segment.rows.len() + segment.rejected.len()) as u64;
+            let hashes = segment.batch.hashes.get(segment.rows.clone()).unwrap_or(&[]);
+            sum = hashes.iter().fold(sum, |sum, hash| sum.wrapping_add(*hash));
+            sum = segment.rejected_records().iter().fold(sum, |sum, record| sum.wrapping_add(record.hash));
+        }
+        (count, sum)
+    }
+
+    /// The last record.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let segment = self.segments.last()?;
+        let row = segment.rows.clone().last().and_then(|row| {
+            Some((*segment.batch.offsets.get(row)?, *segment.batch.hashes.get(row)?))
+        });
+        let rejected = segment.rejected_records().last().map(|record| (record.offset, record.hash));
+        let (offset, hash) = row.max(rejected)?;
+        Some(Fingerprint { offset, hash: Hex64(hash) })
+    }
+
+    /// The partition's event-time clock after the range, given the one before: the highest `ts`, but for those more
+    /// than `future_limit` ms ahead of their Kafka timestamp.
+    pub fn clock(&self, before: Option<i64>, future_limit: i64) -> Option<i64> {
+        let mut clock = before;
+        for segment in &self.segments {
+            let Some(ts) = segment.batch.int64("ts") else { continue };
+            for row in segment.rows.clone() {
+                let (ts, timestamp) = (ts.values[row], segment.batch.timestamps[row]);
+                if timestamp < 0 || ts <= timestamp.saturating_add(future_limit) {
+                    clock = clock.max(Some(ts));
+                }
+            }
+        }
+        clock
+    }
+
+    /// Names of the objects that hold the range, in order.
+    ///
+    /// # Errors
+    /// Rows that do not fit their schema.
+    pub fn names(&self, key: &RangeKey, table: EventKind) -> Result<Vec<String>, CodecError> {
+        let described = key.to_string();
+        let groups = group_by_hour(&self.segments).map_err(named(&described))?;
+        let mut names: Vec<String> = groups.iter().filter_map(|group| Some(key.data(hour_of(group)?))).collect();
+        if let Some(day) = self.first_rejected_day() {
+            names.push(key.rejected(day));
+        }
+        let counts = self.counts().map_err(named(&described))?;
+        let days = |dates: Vec<String>| -> BTreeSet<Day> { dates.iter().filter_map(|date| date.parse().ok()).collect() };
+        if table == EventKind::Listen {
+            names.extend(days(counts.song_dates()).into_iter().map(|day| key.song_counts(day)));
+        }
+        names.extend(days(counts.activity_dates()).into_iter().map(|day| key.user_activity(day)));
+        Ok(names)
+    }
+
+    fn first_rejected_day(&self) -> Option<Day> {
+        let mut rejected = self.segments.iter().flat_map(Segment::rejected_records);
+        rejected.next().map(|record| Day::of_ms(record.timestamp.max(0)))
+    }
+
+    fn counts(&self) -> Result<Counts, super::encode::EncodeError> {
+        let mut counts = Counts::default();
+        for segment in &self.segments {
+            if let Some(activity) = segment.batch.activity() {
+                counts.add_activity(&activity, segment.rows.clone())?;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The decision's data and rejected objects: one for each such name, empty where the range has nothing for it.
+    ///
+    /// # Errors
+    /// Rows that the decision has no name for, or that cannot be encoded.
+    pub fn encode(&self, decision: &Decision, encoder: &mut Encoder) -> Result<Encoded, CodecError> {
+        let described = decision.range().to_string();
+        let groups = group_by_hour(&self.segments).map_err(named(&described))?;
+        let mut groups: BTreeMap<Hour, HourGroup> =
+            groups.into_iter().filter_map(|group| Some((hour_of(&group)?, group))).collect();
+        let meta = meta_of(decision);
+        let mut records: Vec<NewObject> = Vec::new();
+        for name in decision.record_objects() {
+            let encoded = match name.parse() {
+                Ok(Name::Data { hour, .. }) => match groups.remove(&hour) {
+                    Some(group) => encoder.encode_hour(&group, &self.segments, name.to_owned(), &meta),
+                    None => {
+                        let table = super::encode::Table::Events(decision.table);
+                        encoder.encode_empty(table, name.to_owned(), &meta)
+                    }
+                },
+                _ => encoder.encode_rejected(&self.segments, name.to_owned(), &meta),
+            };
+            records.push(encoded.map_err(named(name))?.into());
+        }
+        if let Some(hour) = groups.keys().next() {
+            let cause = format!("it has records of {hour}, for which the decision names no object");
+            return Err(CodecError { name: described, cause });
+        }
+        let counts = self.counts().map_err(named(&described))?;
+        Ok(Encoded { records, counts: count_objects(decision, &counts, encoder)? })
+    }
+}
+
+/// A range's objects.
+#[derive(Debug)]
+pub struct Encoded {
+    /// Data and rejected objects.
+    pub records: Vec<NewObject>,
+    /// Count objects, made of the range's own rows.
+    pub counts: Vec<NewObject>,
+}
+
+fn hour_of(group: &HourGroup) -> Option<Hour> {
+    let day: Day = group.date.parse().ok()?;
+    Some(Hour(i64::from(day.0) * 24 + i64::from(group.hour)))
+}

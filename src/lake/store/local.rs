@@ -1,0 +1,348 @@
+//! A folder as a store: whole objects appear under their names by a hard link, which is create-if-absent.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::walk::Walk;
+use super::{Created, ObjectMeta, Page, Store, StoreError, name};
+
+/// Folder below the root that holds half-written files; it is no part of the lake.
+pub(super) const TEMPORARY: &str = ".tmp";
+/// Older files in the temporary folder belong to writers that died.
+const STALE: Duration = Duration::from_secs(24 * 3600);
+/// Objects in one page of a listing.
+const PAGE: usize = 1000;
+
+/// A store in a local folder, safe for several processes at once.
+///
+/// An object is written to `<root>/.tmp/`, synced, then linked to its name: it is there whole or not at all, and
+/// of several writers one wins. [`Store::sync`] makes the names durable.
+#[derive(Debug, Clone)]
+pub struct LocalStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    /// Distinguishes the temporary files of this store from those of every other process.
+    writer: String,
+    written: AtomicU64,
+    folders: Mutex<Folders>,
+}
+
+/// Which folders `sync` must sync.
+#[derive(Debug, Default)]
+struct Folders {
+    /// A name was made in these since the last sync.
+    touched: BTreeSet<PathBuf>,
+    /// The names of these are known to be durable in their own parents.
+    durable: BTreeSet<PathBuf>,
+}
+
+impl LocalStore {
+    /// Opens the store in `root`, an absolute path, making the folder where it is absent, and removes the temporary
+    /// files that dead writers left there over a day ago. Blocks on file I/O.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made or written to.
+    pub fn open(root: PathBuf) -> io::Result<Self> {
+        let temporary = root.join(TEMPORARY);
+        fs::create_dir_all(&temporary)?;
+        remove_stale(&temporary, SystemTime::now())?;
+        let writer = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
+        File::create_new(temporary.join(&writer))?;
+        fs::remove_file(temporary.join(&writer))?;
+        let inner =
+            Inner { root, writer, written: AtomicU64::new(0), folders: Mutex::new(Folders::default()) };
+        Ok(LocalStore { inner: Arc::new(inner) })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        op: &'static str,
+        name: &str,
+        work: impl FnOnce(&Inner) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let outcome = tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|stopped| {
+            StoreError::Transient {
+                op,
+                name: name.into(),
+                cause: format!("the file worker stopped: {stopped}"),
+            }
+        })?;
+        outcome.map_err(|error| self.inner.explain(op, name, &error))
+    }
+}
+
+#[async_trait]
+impl Store for LocalStore {
+    async fn create(&self, name: &str, body: Bytes) -> Result<Created, StoreError> {
+        checked("create", name)?;
+        let target = name.to_owned();
+        self.blocking("create", name, move |inner| inner.create(&target, &body)).await
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        checked("read", name)?;
+        let target = name.to_owned();
+        self.blocking("read", name, move |inner| absent_is_none(fs::read(inner.root.join(target))))
+            .await
+            .map(|content| content.map(Bytes::from))
+    }
+
+    async fn stat(&self, name: &str) -> Result<Option<ObjectMeta>, StoreError> {
+        checked("stat", name)?;
+        let target = name.to_owned();
+        self.blocking("stat", name, move |inner| {
+            let found = absent_is_none(fs::metadata(inner.root.join(&target)))?.filter(fs::Metadata::is_file);
+            Ok(found.map(|file| ObjectMeta { name: target, size: file.len(), crc32c: None }))
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        page: Option<String>,
+    ) -> Result<Page, StoreError> {
+        let walk_prefix = prefix.to_owned();
+        let after = page.or_else(|| after.map(str::to_owned));
+        self.blocking("list", prefix, move |inner| {
+            let walk =
+                Walk { root: &inner.root, prefix: &walk_prefix, after: after.as_deref(), limit: PAGE + 1 };
+            let mut objects = walk.objects()?;
+            let more = objects.len() > PAGE;
+            objects.truncate(PAGE);
+            let next = if more { objects.last().map(|last| last.name.clone()) } else { None };
+            Ok(Page { objects, next })
+        })
+        .await
+    }
+
+    async fn sync(&self) -> Result<(), StoreError> {
+        self.blocking("create", "the folders touched", Inner::sync).await
+    }
+
+    async fn discard(&self, name: &str) -> Result<(), StoreError> {
+        super::only_state(name)?;
+        checked("discard", name)?;
+        let target = name.to_owned();
+        self.blocking("discard", name, move |inner| {
+            absent_is_none(fs::remove_file(inner.root.join(target))).map(|_| ())
+        })
+        .await
+    }
+}
+
+impl Inner {
+    fn create(&self, name: &str, body: &[u8]) -> io::Result<Created> {
+        let target = self.root.join(name);
+        // Another process may have linked the name and not yet synced its folder, so its being there already is
+        // noted just as well: the caller's sync must cover what it was told exists.
+        if let Some(found) = absent_is_none(fs::symlink_metadata(&target))? {
+            if found.is_dir() {
+                return Err(ErrorKind::IsADirectory.into());
+            }
+            self.note(name);
+            return Ok(Created::Exists);
+        }
+        let parent = target.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
+            _ => error,
+        })?;
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let temporary = Temporary(self.root.join(TEMPORARY).join(format!("{}-{number}", self.writer)));
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary.0)?;
+        file.write_all(body)?;
+        file.sync_all()?;
+        drop(file);
+        let created = match fs::hard_link(&temporary.0, &target) {
+            Ok(()) => Created::New,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Created::Exists,
+            Err(error) => return Err(error),
+        };
+        self.note(name);
+        Ok(created)
+    }
+
+    /// Notes the folders whose sync makes `name` durable: its own, and the parents of folders that may be new.
+    fn note(&self, name: &str) {
+        let mut folders = self.lock();
+        let mut folder = Path::new(name).parent();
+        while let Some(below) = folder {
+            folders.touched.insert(below.to_path_buf());
+            if folders.durable.contains(below) {
+                break;
+            }
+            folder = below.parent();
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut touched = std::mem::take(&mut self.lock().touched);
+        let outcome = touched.iter().try_for_each(|folder| File::open(self.root.join(folder))?.sync_all());
+        let mut folders = self.lock();
+        match outcome {
+            // A folder whose own name was not durable was noted together with its parent.
+            Ok(()) => folders.durable.append(&mut touched),
+            Err(_) => folders.touched.append(&mut touched),
+        }
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Folders> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn explain(&self, op: &'static str, name: &str, error: &io::Error) -> StoreError {
+        let name = name.to_owned();
+        let root = self.root.display();
+        let permanent = |cause: String| StoreError::Permanent { op, name: name.clone(), cause };
+        match error.kind() {
+            ErrorKind::PermissionDenied => permanent(format!(
+                "{root} does not let this user in, or has no hard links: {error}; give the user write access"
+            )),
+            ErrorKind::ReadOnlyFilesystem => {
+                permanent(format!("{root} is mounted read-only; mount it writable or set another lake.url"))
+            }
+            ErrorKind::Unsupported | ErrorKind::CrossesDevices => permanent(format!(
+                "{root} takes no hard links ({error}); the lake needs a file system that has them"
+            )),
+            ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::InvalidFilename => {
+                permanent(format!(
+                    "{root} holds a file where the lake has a folder, or a folder where it has a file, or takes no such name: {error}"
+                ))
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Transient {
+                op,
+                name,
+                cause: format!("the disk that holds {root} is full ({error}); make room on it"),
+            },
+            _ => StoreError::Transient { op, name, cause: format!("{root}: {error}") },
+        }
+    }
+}
+
+/// A temporary file, removed when dropped.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0)
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!(file = %self.0.display(), %error, "temporary file stays behind");
+        }
+    }
+}
+
+fn checked(op: &'static str, name: &str) -> Result<(), StoreError> {
+    name::check(name).map_err(|cause| StoreError::Permanent { op, name: name.into(), cause })
+}
+
+/// A path with a file where a folder would have to be holds no object either.
+pub(super) fn absent_is_none<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove_stale(temporary: &Path, now: SystemTime) -> io::Result<()> {
+    for entry in fs::read_dir(temporary)? {
+        let entry = entry?;
+        // Other openers clean up too: a file that is gone by now is no failure.
+        let Some(modified) = absent_is_none(entry.metadata().and_then(|file| file.modified()))? else {
+            continue;
+        };
+        if now.duration_since(modified).is_ok_and(|age| age > STALE) {
+            absent_is_none(fs::remove_file(entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn opening_removes_only_day_old_temporary_files() {
+        let root = tempfile::tempdir().unwrap();
+        let temporary = root.path().join(TEMPORARY);
+        fs::create_dir_all(&temporary).unwrap();
+        let day_ago = SystemTime::now() - STALE;
+        for (name, modified) in
+            [("old", day_ago - Duration::from_secs(60)), ("young", day_ago + Duration::from_secs(60))]
+        {
+            File::create(temporary.join(name)).unwrap().set_modified(modified).unwrap();
+        }
+        LocalStore::open(root.path().into()).unwrap();
+        assert_eq!(files(&temporary), ["young"]);
+    }
+
+    #[tokio::test]
+    async fn no_temporary_file_stays_behind() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().into()).unwrap();
+        store.create("a/b", Bytes::from_static(b"1")).await.unwrap();
+        store.create("a/b", Bytes::from_static(b"2")).await.unwrap();
+        // `a/b` is a file, so `a/b/c` cannot be made.
+        assert!(!store.create("a/b/c", Bytes::new()).await.unwrap_err().is_transient());
+        assert_eq!(files(&root.path().join(TEMPORARY)), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn sync_covers_new_parents_once() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().into()).unwrap();
+        let touched = || -> Vec<String> {
+            store.inner.lock().touched.iter().map(|folder| folder.display().to_string()).collect()
+        };
+        store.create("a/b/c/1", Bytes::new()).await.unwrap();
+        assert_eq!(touched(), ["", "a", "a/b", "a/b/c"]);
+        store.sync().await.unwrap();
+        assert_eq!(touched(), Vec::<String>::new());
+        store.create("a/b/c/2", Bytes::new()).await.unwrap();
+        assert_eq!(touched(), ["a/b/c"]);
+        store.create("a/b/d/1", Bytes::new()).await.unwrap();
+        assert_eq!(touched(), ["a/b", "a/b/c", "a/b/d"]);
+        fs::remove_dir_all(root.path().join("a/b/d")).unwrap();
+        assert!(store.sync().await.is_err());
+        assert_eq!(touched(), ["a/b", "a/b/c", "a/b/d"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_worth_another_try_and_a_locked_one_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().into()).unwrap();
+        let explain = |kind: ErrorKind| store.inner.explain("create", "x", &kind.into());
+        assert!(explain(ErrorKind::StorageFull).is_transient());
+        assert!(explain(ErrorKind::StorageFull).to_string().contains("is full"));
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem, ErrorKind::Unsupported] {
+            assert!(!explain(kind).is_transient(), "{kind}");
+        }
+    }
+}

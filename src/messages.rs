@@ -1,0 +1,166 @@
+//! Every message between actors: who sends it, who receives it, what it means.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use crate::kafka::TopicPartition;
+use crate::kafka::gate::Charge;
+use crate::kafka::native::{FetchError, FetchedBatch};
+use crate::schemas::{EventBatch, Source};
+
+/// Poll loop -> supervisor: the group membership changed, or the consumer as a whole is in trouble.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum GroupEvent {
+    /// Partitions are ours, paused and waiting for [`crate::kafka::poller::Feed::start`].
+    Assigned(Vec<TopicPartition>),
+    /// Partitions must be drained and given back with [`crate::kafka::poller::Feed::release`]; when `lost`, they are
+    /// gone already.
+    Revoked {
+        /// Which ones.
+        partitions: Vec<TopicPartition>,
+        /// The group has given them to others without waiting for us.
+        lost: bool,
+    },
+    /// A topic that the settings name is not there (yet).
+    TopicMissing(String),
+    /// The broker refuses the credentials or the access.
+    Denied(String),
+    /// The consumer cannot go on.
+    Fatal(String),
+}
+
+/// Poll loop -> partition consumer: consecutive messages.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Fetched {
+    /// Generation given to [`crate::kafka::poller::Feed::start`]; an older one is stale.
+    pub generation: u64,
+    /// The messages.
+    pub batch: FetchedBatch,
+}
+
+/// Poll loop -> partition consumer: no more messages come in this generation.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FetchFailed {
+    /// Generation that ended.
+    pub generation: u64,
+    /// Why.
+    pub error: FetchError,
+}
+
+/// Partition consumer -> uploader and window aggregator: decoded records of `[start, end)`.
+///
+/// The receiver slices off what it has, and answers where it needs to go on when there is a hole.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Delivered")]
+pub struct Deliver {
+    /// The records.
+    pub batch: Arc<EventBatch>,
+    /// Memory that the batch takes from the budget while anyone holds it.
+    pub charge: Arc<Charge>,
+}
+
+/// Answer to [`Deliver`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, actix::MessageResponse)]
+pub enum Delivered {
+    /// Taken (or known already).
+    Taken,
+    /// Records before the batch are missing: deliver from this offset on.
+    Rewind(i64),
+}
+
+/// Partition consumer -> uploader: where must reading begin?
+#[derive(Debug, Message)]
+#[rtype(result = "Whereabouts")]
+pub struct WhereAreYou;
+
+/// Answer to [`WhereAreYou`], once the ledger has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, actix::MessageResponse)]
+pub struct Whereabouts {
+    /// First offset that the uploader lacks.
+    pub position: i64,
+    /// First offset that reading may begin at, to see the ledger's fingerprint again.
+    pub read_from: i64,
+    /// End of the last range with a receipt.
+    pub receipted: i64,
+    /// A range was decided by an earlier writer and must be read whole before anything else.
+    pub finishing: bool,
+}
+
+/// Partition consumer -> window aggregator: take this partition up, with state up to a receipted offset.
+#[derive(Debug, Message)]
+#[rtype(result = "i64")]
+pub struct Attach {
+    /// The partition.
+    pub source: Arc<Source>,
+    /// End of the last range with a receipt; the lake can give the state up to there.
+    pub receipted: i64,
+}
+
+/// Partition consumer -> window aggregator: retention took what you lack, up to `through`.
+///
+/// The aggregator discards the partition's batches until receipts pass that offset, and rebuilds itself then.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Unreadable {
+    /// The partition.
+    pub source: Arc<Source>,
+    /// First offset that the log still holds.
+    pub through: i64,
+}
+
+/// Supervisor -> window aggregator: the partition is no longer ours; its share leaves the windows.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Detach {
+    /// The partition.
+    pub partition: TopicPartition,
+}
+
+/// Uploader -> window aggregator: `[.., end)` is in the lake.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Receipted {
+    /// The partition.
+    pub source: Arc<Source>,
+    /// End of the range that got its receipt.
+    pub end: i64,
+}
+
+/// Uploader and partition consumer -> supervisor: an operator must act before this partition goes on.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Refused {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// What is wrong and what to do.
+    pub why: String,
+}
+
+/// Supervisor -> partition consumer: no more batches will come; answer when all are delivered.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
+/// Supervisor -> uploader: cut and write what is pending; answer when it has its receipt. True if nothing is left.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Drain;
+
+/// Supervisor -> window aggregator: write a snapshot of every partition; answer when done.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SnapshotAll;
+
+/// Supervisor -> any child: stop now, without draining.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Halt;
+
+/// Process -> supervisor: drain everything and stop.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Shutdown;

@@ -1,0 +1,302 @@
+//! Interning: the bytes between a string's quotes become dictionary keys, unescaped and repaired on first sight only.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::repair;
+use crate::schemas::column::NULL_KEY;
+use crate::schemas::dictionary::Dictionary;
+use crate::schemas::field::Repair;
+
+/// Longest spelling, in bytes, that is its own hash table key.
+pub(super) const SHORT: usize = 15;
+
+/// How large an interner may be when a batch begins; past that the batch gets a fresh one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of text: in dictionaries, and of spellings.
+    pub(super) bytes: usize,
+    /// Distinct spellings.
+    pub(super) values: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 4 << 20, values: 262_144 }
+    }
+}
+
+/// The dictionary keys that a spelling stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Keys {
+    /// Key of the text, after repair.
+    pub(super) text: u32,
+    /// Key (in the raw dictionary) of the text as it arrived, where repair changed it and there is such a
+    /// dictionary; else [`NULL_KEY`].
+    pub(super) raw: u32,
+}
+
+struct ShortEntry {
+    spelling: u128,
+    keys: Keys,
+}
+
+struct LongEntry {
+    start: u32,
+    len: u32,
+    keys: Keys,
+}
+
+/// A text column's dictionary and the ways into it.
+pub(super) struct TextInterner {
+    repair: Repair,
+    hasher: RandomState,
+    seeds: [u64; 2],
+    /// Spellings of at most [`SHORT`] bytes, packed by [`pack`].
+    short: HashTable<ShortEntry>,
+    /// Longer spellings, in `arena`.
+    long: HashTable<LongEntry>,
+    arena: Vec<u8>,
+    texts: Texts,
+    raw: Option<Texts>,
+}
+
+impl TextInterner {
+    /// `keeps_raw`: whether what arrived is kept where repair changes it.
+    pub(super) fn new(repair: Repair, keeps_raw: bool) -> Self {
+        let hasher = RandomState::default();
+        let seeds = [hasher.hash_one(1u64) | 1, hasher.hash_one(2u64) | 1];
+        Self {
+            repair,
+            hasher,
+            seeds,
+            short: HashTable::new(),
+            long: HashTable::new(),
+            arena: Vec::new(),
+            texts: Texts::default(),
+            raw: keeps_raw.then(Texts::default),
+        }
+    }
+
+    /// Dictionary of the texts.
+    pub(super) fn dictionary(&self) -> &Arc<Dictionary> {
+        &self.texts.dictionary
+    }
+
+    /// Dictionary of the texts as they arrived, where repair changed them.
+    pub(super) fn raw_dictionary(&self) -> Option<&Arc<Dictionary>> {
+        self.raw.as_ref().map(|raw| &raw.dictionary)
+    }
+
+    /// Whether it has grown past `limits`.
+    pub(super) fn is_past(&self, limits: Limits) -> bool {
+        let raw_bytes = self.raw.as_ref().map_or(0, |raw| raw.bytes);
+        let spellings = self.short.len() + self.long.len();
+        self.texts.bytes + raw_bytes + self.arena.len() + self.short.len() * SHORT > limits.bytes
+            || spellings.max(self.texts.index.len()) > limits.values
+    }
+
+    /// Keys of a spelling of at most [`SHORT`] bytes, which `packed` is by [`pack`], if it was met before.
+    #[inline(always)]
+    pub(super) fn find_short(&self, packed: u128) -> Option<Keys> {
+        let entry = self.short.find(hash_short(self.seeds, packed), |entry| entry.spelling == packed)?;
+        Some(entry.keys)
+    }
+
+    /// Keys of a spelling of more than [`SHORT`] bytes, if it was met before.
+    #[inline]
+    pub(super) fn find_long(&self, spelling: &[u8]) -> Option<Keys> {
+        let hash = self.hasher.hash_one(spelling);
+        let entry = self.long.find(hash, |entry| slice(&self.arena, entry) == spelling)?;
+        Some(entry.keys)
+    }
+
+    /// Keys of the JSON string `quoted` (its quotes included) that was not met before. None if it is no JSON string.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn insert_quoted(&mut self, quoted: &[u8]) -> Option<Keys> {
+        let spelling = quoted.get(1..quoted.len().checked_sub(1)?)?;
+        // serde_json checks UTF-8, escapes and control characters here, so a spelling in the table is a valid one.
+        let keys = if spelling.contains(&b'\\') {
+            self.keys_of(&serde_json::from_slice::<String>(quoted).ok()?)
+        } else {
+            self.keys_of(serde_json::from_slice::<&str>(quoted).ok()?)
+        };
+        self.remember(spelling, keys);
+        Some(keys)
+    }
+
+    /// Keys of a text that is unescaped already.
+    pub(super) fn intern(&mut self, text: &str) -> Keys {
+        if text.contains('\\') {
+            // Its bytes would be the spelling of another text.
+            return self.keys_of(text);
+        }
+        let spelling = text.as_bytes();
+        let known =
+            if spelling.len() <= SHORT { self.find_short(pack(spelling)) } else { self.find_long(spelling) };
+        known.unwrap_or_else(|| {
+            let keys = self.keys_of(text);
+            // A text with a quote or a control character is no spelling, so it takes no other's place.
+            self.remember(spelling, keys);
+            keys
+        })
+    }
+
+    fn keys_of(&mut self, text: &str) -> Keys {
+        match repair::repair(self.repair, text) {
+            Some(repaired) => Keys {
+                text: self.texts.key_of(&repaired, &self.hasher),
+                raw: self.raw.as_mut().map_or(NULL_KEY, |raw| raw.key_of(text, &self.hasher)),
+            },
+            None => Keys { text: self.texts.key_of(text, &self.hasher), raw: NULL_KEY },
+        }
+    }
+
+    fn remember(&mut self, spelling: &[u8], keys: Keys) {
+        if spelling.len() <= SHORT {
+            let (seeds, spelling) = (self.seeds, pack(spelling));
+            let rehash = |entry: &ShortEntry| hash_short(seeds, entry.spelling);
+            self.short.insert_unique(hash_short(seeds, spelling), ShortEntry { spelling, keys }, rehash);
+            return;
+        }
+        let (Ok(start), Ok(len)) = (u32::try_from(self.arena.len()), u32::try_from(spelling.len())) else {
+            return;
+        };
+        self.arena.extend_from_slice(spelling);
+        let (arena, hasher) = (&self.arena, &self.hasher);
+        let rehash = |entry: &LongEntry| hasher.hash_one(slice(arena, entry));
+        self.long.insert_unique(hasher.hash_one(spelling), LongEntry { start, len, keys }, rehash);
+    }
+}
+
+fn slice<'a>(arena: &'a [u8], entry: &LongEntry) -> &'a [u8] {
+    let start = entry.start as usize;
+    arena.get(start..start + entry.len as usize).unwrap_or_default()
+}
+
+/// A spelling of at most [`SHORT`] bytes as one integer: its bytes, then its length in the highest byte.
+pub(super) fn pack(spelling: &[u8]) -> u128 {
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(spelling) {
+        *to = *from;
+    }
+    pack_word(u128::from_le_bytes(bytes), spelling.len())
+}
+
+/// [`pack`] of the first `len` (at most [`SHORT`]) bytes of `word`.
+#[inline(always)]
+pub(super) fn pack_word(word: u128, len: usize) -> u128 {
+    word & !(u128::MAX << (8 * (len & 15))) | (len as u128) << 120
+}
+
+/// One multiplication to both ends: the table uses the high bits and the low ones.
+#[inline(always)]
+fn hash_short(seeds: [u64; 2], packed: u128) -> u64 {
+    let [low, high] = [packed as u64 ^ seeds[0], (packed >> 64) as u64 ^ seeds[1]];
+    let product = u128::from(low) * u128::from(high);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Distinct texts: a dictionary and the way back from a text to its key.
+#[derive(Default)]
+struct Texts {
+    dictionary: Arc<Dictionary>,
+    index: HashTable<(u64, u32)>,
+    bytes: usize,
+}
+
+impl Texts {
+    fn key_of(&mut self, text: &str, hasher: &RandomState) -> u32 {
+        let hash = hasher.hash_one(text);
+        let known = {
+            let values = self.dictionary.read();
+            let is_text = |entry: &(u64, u32)| entry.0 == hash && values.get(entry.1) == Some(text);
+            self.index.find(hash, is_text).map(|entry| entry.1)
+        };
+        known.unwrap_or_else(|| {
+            let key = self.dictionary.push(text);
+            self.index.insert_unique(hash, (hash, key), |entry| entry.0);
+            self.bytes += text.len();
+            key
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn find(interner: &TextInterner, spelling: &[u8]) -> Option<Keys> {
+        if spelling.len() <= SHORT {
+            interner.find_short(pack(spelling))
+        } else {
+            interner.find_long(spelling)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_spelling_keeps_its_text(texts in prop::collection::vec("[ab\\\\\"é\u{1}]{0,18}", 1..60)) {
+            let mut interner = TextInterner::new(Repair::None, false);
+            let mut keys = Vec::new();
+            for (turn, text) in texts.iter().enumerate() {
+                let quoted = serde_json::to_string(text).unwrap();
+                let spelling = &quoted.as_bytes()[1..quoted.len() - 1];
+                keys.push(if turn % 2 == 0 {
+                    interner.intern(text)
+                } else {
+                    find(&interner, spelling).unwrap_or_else(|| interner.insert_quoted(quoted.as_bytes()).unwrap())
+                });
+            }
+            let values = interner.dictionary().read();
+            for (text, keys) in texts.iter().zip(&keys) {
+                prop_assert_eq!(values.get(keys.text), Some(text.as_str()));
+            }
+            let distinct: std::collections::HashSet<&String> = texts.iter().collect();
+            prop_assert_eq!(values.len(), distinct.len());
+        }
+
+        #[test]
+        fn packing_the_front_of_a_word_is_packing_a_slice(bytes in any::<[u8; 16]>(), len in 0..=SHORT) {
+            prop_assert_eq!(pack_word(u128::from_le_bytes(bytes), len), pack(&bytes[..len]));
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_string_is_not_interned() {
+        let mut interner = TextInterner::new(Repair::None, false);
+        for quoted in [&b"\"\xff\""[..], b"\"\\x\"", b"\"\\ud800\"", b"\"a\nb\"", b"\"", b""] {
+            assert_eq!(interner.insert_quoted(quoted), None, "{quoted:?}");
+        }
+        assert!(interner.dictionary().read().is_empty());
+    }
+
+    #[test]
+    fn spellings_of_one_repaired_text_share_its_key() {
+        let mut interner = TextInterner::new(Repair::Decode, true);
+        let plain = interner.intern("Beyoncé");
+        let mangled = interner.intern("Beyonc\u{c3}\u{a9}");
+        let escaped = interner.insert_quoted(br#""Beyonc\u00c3\u00a9""#).unwrap();
+        assert_eq!((plain.text, plain.raw), (mangled.text, NULL_KEY));
+        assert_eq!(mangled, escaped);
+        let raw = interner.raw_dictionary().unwrap().read();
+        assert_eq!(raw.get(mangled.raw), Some("Beyonc\u{c3}\u{a9}"));
+    }
+
+    #[test]
+    fn growth_by_spellings_alone_counts_too() {
+        let mut interner = TextInterner::new(Repair::None, false);
+        let limits = Limits { bytes: usize::MAX, values: 3 };
+        for quoted in [r#""a""#, r#""\u0061""#, r#""\u0061 \u0061 \u0061""#] {
+            interner.insert_quoted(quoted.as_bytes()).unwrap();
+            assert!(!interner.is_past(limits));
+        }
+        interner.insert_quoted(br#""a \u0061 a""#).unwrap();
+        assert!(interner.is_past(limits));
+    }
+}

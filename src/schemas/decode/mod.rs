@@ -1,0 +1,179 @@
+//! Decoding: raw Kafka payloads become the columns of an [`EventBatch`].
+//!
+//! A hand-written scanner takes the usual record, member by member in the order in which Eventsim writes them.
+//! On any surprise it gives the record to a validating parser (simd-json), whose answer stands. Both give the
+//! same columns; the scanner is only quicker.
+//!
+//! What becomes of a record that is not quite as expected:
+//!
+//! | what arrives | what it becomes |
+//! |---|---|
+//! | a member is absent, or `null` | null (for `ts`: rejected, `missing_ts`) |
+//! | an integer where a float is expected | the float |
+//! | `1.0` or `1e3` where an integer is expected | the integer, exactly |
+//! | `1.5` where an integer is expected | rejected, `type` |
+//! | a number beyond 64 bits where an integer is expected | rejected, `range` |
+//! | a number beyond the range of a float | rejected, `range` or (simd-json refuses it first) `json` |
+//! | a string of digits where an integer is expected (`"userId":"42"`) | the integer, if it is written as JSON writes integers; `""` (Interana's logged-out user) is null; anything else is rejected, `type` |
+//! | a string where a timestamp, a float or a boolean is expected | rejected, `type` |
+//! | `0`, `1` or `"true"` where a boolean is expected | rejected, `type` |
+//! | a number or a boolean where text is expected | its JSON text as it stands; `"zip":1234` is `1234`, not padded, for it may be no US code |
+//! | an object or an array where anything else is expected | rejected, `type` |
+//! | a member that the schema does not know | kept in `extra`: one JSON object with the members in arriving order, values as written less white space, a repeated name repeated |
+//! | the same known member twice (also spelt with escapes) | the last one counts |
+//! | members in another order | the same columns |
+//! | white space round the record and in it (Eventsim ends each with `\n`) | taken no notice of |
+//! | anything else after the object, a truncated object, unpaired surrogates, nesting deeper than 1,024 | rejected, `json` |
+//! | bytes that are not UTF-8 | rejected, `utf8` |
+//! | a JSON value that is not an object | rejected, `not_object` |
+//! | no bytes, or only white space | rejected, `empty` |
+//! | no value at all | rejected, `tombstone` |
+//! | `ts` outside the years 1970 to 9999 | rejected, `ts_range` |
+//! | `registration` outside the years 1 to 9999 (BigQuery's timestamps) | rejected, `range` |
+//!
+//! Text is unescaped, checked and repaired once for each distinct spelling and column, not once an event: a column
+//! interns the bytes between the quotes. An interner that has grown past its limit is dropped at the next batch.
+
+mod build;
+mod fallback;
+mod fast;
+mod hash;
+mod intern;
+mod members;
+mod number;
+mod plan;
+mod reject;
+mod repair;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use hash::record_hash;
+pub use reject::REASONS;
+
+use super::batch::{EventBatch, Rejected, Source};
+use build::{Builder, Row};
+use fallback::Fallback;
+use intern::{Limits, TextInterner};
+use plan::Plan;
+use reject::Rejection;
+
+/// A Kafka record as it arrived, borrowed from the client.
+#[derive(Debug, Clone, Copy)]
+pub struct RawRecord<'a> {
+    /// Kafka offset.
+    pub offset: i64,
+    /// Kafka timestamp, milliseconds since 1970 UTC; -1 where the broker gave none.
+    pub timestamp: i64,
+    /// Record key, if there is one.
+    pub key: Option<&'a [u8]>,
+    /// Record value; none for a tombstone.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Turns one partition's records into batches, one after another.
+///
+/// What can be is kept from batch to batch: parser scratch, interners and dictionaries, the size of the last batch.
+pub struct Decoder {
+    source: Arc<Source>,
+    plan: Plan,
+    interners: Interners,
+    fallback: Fallback,
+    row: Row,
+    builder: Builder,
+    /// Rows of the batch before.
+    last_rows: usize,
+    fast_path: bool,
+    limits: Limits,
+}
+
+/// One interner for each text field that JSON carries, by field index.
+type Interners = Vec<Option<TextInterner>>;
+
+impl Decoder {
+    /// A decoder for `source`, with an empty batch begun at offset 0. `repair` undoes what Eventsim did to its text
+    /// (song, artist, user agent); it would harm the text of other producers.
+    pub fn new(source: Arc<Source>, repair: bool) -> Self {
+        Self::with_limits(source, repair, Limits::default())
+    }
+
+    fn with_limits(source: Arc<Source>, repair: bool, limits: Limits) -> Self {
+        let plan = Plan::new(source.kind, repair);
+        let interners = plan.interners();
+        let builder = Builder::new(&plan, &interners, 0, 0);
+        Self {
+            source,
+            plan,
+            interners,
+            fallback: Fallback::default(),
+            row: Row::default(),
+            builder,
+            last_rows: 0,
+            fast_path: true,
+            limits,
+        }
+    }
+
+    /// Whether the scanner is tried first (the default). Without it every record goes through the validating
+    /// parser: same columns, slower; for comparison in tests and benchmarks.
+    pub fn fast_path(mut self, on: bool) -> Self {
+        self.fast_path = on;
+        self
+    }
+
+    /// Begins a batch at offset `start`, dropping one that was not finished; `expected` rows is a capacity hint
+    /// (0: as many as the last batch had).
+    pub fn begin(&mut self, start: i64, expected: usize) {
+        for (index, interner) in self.interners.iter_mut().enumerate() {
+            if interner.as_ref().is_some_and(|interner| interner.is_past(self.limits)) {
+                *interner = self.plan.interner(index);
+            }
+        }
+        let rows = if expected == 0 { self.last_rows } else { expected };
+        self.builder = Builder::new(&self.plan, &self.interners, start, rows);
+    }
+
+    /// Decodes one record into the batch: as a row, or as a rejected record. Records come in offset order;
+    /// `headers` is called only if the record is rejected.
+    #[inline]
+    pub fn push(&mut self, record: RawRecord<'_>, headers: impl FnOnce() -> Vec<(String, Option<Vec<u8>>)>) {
+        let hash = record_hash(record.offset, record.timestamp, record.key, record.value);
+        let decoded = match record.value {
+            Some(value) => self.decode(value),
+            None => Err(Rejection::Tombstone),
+        };
+        match decoded {
+            Ok(extra) => self.builder.push(&self.row, record.offset, record.timestamp, hash, extra),
+            Err(rejection) => self.builder.reject(Rejected {
+                offset: record.offset,
+                timestamp: record.timestamp,
+                key: record.key.map(<[u8]>::to_vec),
+                value: record.value.map(<[u8]>::to_vec),
+                headers: headers(),
+                reason: rejection.reason(),
+                detail: rejection.to_string(),
+                hash,
+            }),
+        }
+    }
+
+    /// Ends the batch: its range is `[start, end)`. An empty batch then stands begun at `end`.
+    pub fn finish(&mut self, end: i64) -> EventBatch {
+        self.last_rows = self.builder.rows();
+        let next = Builder::new(&self.plan, &self.interners, end, 0);
+        std::mem::replace(&mut self.builder, next).finish(Arc::clone(&self.source), end)
+    }
+
+    /// Fills `self.row`; what is returned is the text of `extra`.
+    #[inline]
+    fn decode(&mut self, value: &[u8]) -> Result<Option<String>, Rejection> {
+        self.row.clear();
+        if self.fast_path && fast::decode(&self.plan, &mut self.interners, &mut self.row, value).is_some() {
+            return Ok(None);
+        }
+        self.row.clear();
+        self.fallback.decode(&self.plan, &mut self.interners, &mut self.row, value)
+    }
+}

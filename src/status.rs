@@ -1,0 +1,118 @@
+//! What is known of every partition right now, shared by the poll loop, the actors, the metrics and the HTTP API.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::kafka::TopicPartition;
+
+/// Stands for "not known yet" in the atomics below.
+const UNKNOWN: i64 = i64::MIN;
+
+/// Progress of one partition; every field is written by one part and read by many.
+#[derive(Debug)]
+pub struct PartitionStatus {
+    position: AtomicI64,
+    high_watermark: AtomicI64,
+    head: AtomicI64,
+    clock_ms: AtomicI64,
+    oldest_pending_ms: AtomicI64,
+    at_end: AtomicBool,
+    /// Records read from Kafka.
+    pub records: AtomicU64,
+    /// Bytes of record values and keys read from Kafka.
+    pub bytes: AtomicU64,
+    refused: Mutex<Option<String>>,
+}
+
+impl Default for PartitionStatus {
+    fn default() -> Self {
+        let unknown = || AtomicI64::new(UNKNOWN);
+        Self {
+            position: unknown(),
+            high_watermark: unknown(),
+            head: unknown(),
+            clock_ms: unknown(),
+            oldest_pending_ms: unknown(),
+            at_end: AtomicBool::new(false),
+            records: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            refused: Mutex::new(None),
+        }
+    }
+}
+
+macro_rules! known {
+    ($(#[$doc:meta] $get:ident, $set:ident;)*) => {$(
+        #[$doc]
+        pub fn $get(&self) -> Option<i64> {
+            let value = self.$get.load(Ordering::Relaxed);
+            (value != UNKNOWN).then_some(value)
+        }
+
+        #[doc = concat!("Sets [`PartitionStatus::", stringify!($get), "`].")]
+        pub fn $set(&self, value: Option<i64>) {
+            self.$get.store(value.unwrap_or(UNKNOWN), Ordering::Relaxed);
+        }
+    )*};
+}
+
+impl PartitionStatus {
+    known! {
+        /// Next offset to read.
+        position, set_position;
+        /// The log's end as the last fetch saw it.
+        high_watermark, set_high_watermark;
+        /// End of the last range that is wholly in the lake.
+        head, set_head;
+        /// The partition's event-time clock, ms since 1970.
+        clock_ms, set_clock_ms;
+        /// Kafka timestamp of the oldest record read but not yet in the lake, ms since 1970.
+        oldest_pending_ms, set_oldest_pending_ms;
+    }
+
+    /// Whether the last fetch met the end of the log.
+    pub fn at_end(&self) -> bool {
+        self.at_end.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`PartitionStatus::at_end`].
+    pub fn set_at_end(&self, at_end: bool) {
+        self.at_end.store(at_end, Ordering::Relaxed);
+    }
+
+    /// Why the partition is stopped until an operator acts, if it is.
+    pub fn refused(&self) -> Option<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets [`PartitionStatus::refused`].
+    pub fn set_refused(&self, why: Option<String>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
+
+/// Status of all partitions that are assigned to this process.
+#[derive(Debug, Clone, Default)]
+pub struct StatusBoard {
+    partitions: Arc<Mutex<BTreeMap<TopicPartition, Arc<PartitionStatus>>>>,
+}
+
+impl StatusBoard {
+    /// The partition's status, made on first use.
+    pub fn partition(&self, partition: &TopicPartition) -> Arc<PartitionStatus> {
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(partitions.entry(partition.clone()).or_default())
+    }
+
+    /// Forgets a partition that is no longer ours, so that its series disappear.
+    pub fn remove(&self, partition: &TopicPartition) {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+    }
+
+    /// Every partition in order.
+    pub fn all(&self) -> Vec<(TopicPartition, Arc<PartitionStatus>)> {
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        partitions.iter().map(|(partition, status)| (partition.clone(), Arc::clone(status))).collect()
+    }
+}
