@@ -1,0 +1,48 @@
+"""Shared fixtures: the input as tables, and a broker that holds all of it."""
+
+import pytest
+
+import truth
+from harness import Broker, Engine, replay
+from tables import PARTITIONS, TABLES
+
+
+@pytest.fixture(scope="session")
+def db():
+    """DuckDB with the input loaded and repaired."""
+    truth.data_folder()
+    connection = truth.connect()
+    truth.load(connection)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory):
+    """A broker whose four topics hold the whole input."""
+    truth.data_folder()
+    folder = tmp_path_factory.mktemp("loaded")
+    with Broker(folder / "kafka") as broker:
+        replay(broker, folder, {table: [truth.input_file(table)] for table in TABLES}, PARTITIONS)
+        yield broker
+
+
+@pytest.fixture
+def broker(tmp_path):
+    """An empty broker."""
+    with Broker(tmp_path / "kafka") as broker:
+        yield broker
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """Makes engines whose lakes are removed after the test."""
+    made = []
+
+    def make(broker, name, **settings):
+        made.append(Engine(broker, tmp_path / name, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.discard()

@@ -1,0 +1,212 @@
+"""A real broker on free ports, and the engine as a process."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def binary():
+    """The engine: BEATLYTICA_BIN, or what `cargo build` made."""
+    named = os.environ.get("BEATLYTICA_BIN")
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    path = pathlib.Path(named) if named else target / "debug" / "beatlytica"
+    assert path.is_file(), f"{path} is missing; run `cargo build`, or name a binary with BEATLYTICA_BIN"
+    return str(path)
+
+
+def free_ports(count):
+    """Ports nobody listens on at this moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def wait_until(condition, what, deadline=60.0, every=0.1):
+    """Polls until `condition` gives something true, which is returned."""
+    end = time.monotonic() + deadline
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"{what}: not within {deadline:.0f} s"
+        time.sleep(every)
+
+
+class Broker:
+    """One Kafka node with a data folder of its own."""
+
+    def __init__(self, folder):
+        port, controller = free_ports(2)
+        self.address = f"127.0.0.1:{port}"
+        self.folder = pathlib.Path(folder)
+        self.environment = {
+            **os.environ,
+            "KAFKA_PORT": str(port),
+            "KAFKA_CONTROLLER_PORT": str(controller),
+            "KAFKA_DATA": str(self.folder),
+            "KAFKA_HEAP": "768m",
+        }
+
+    def __enter__(self):
+        self._script("start")
+        return self
+
+    def __exit__(self, *_):
+        self._script("clean")
+
+    def _script(self, *arguments):
+        subprocess.run(
+            [str(ROOT / "scripts" / "kafka.sh"), *arguments],
+            env=self.environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )
+
+
+class Ended:
+    """How a process ended: exit code (negative: the signal), peak memory in bytes, CPU seconds."""
+
+    def __init__(self, status, usage, wall):
+        self.code = os.waitstatus_to_exitcode(status)
+        self.peak_rss = usage.ru_maxrss * 1024
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.wall = wall
+
+
+class Process:
+    """A command of the engine's (or of another program), its output kept in a file."""
+
+    def __init__(self, arguments, environment, log, program=None):
+        self.log = pathlib.Path(log)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BEATLYTICA__")}
+        self.started = time.monotonic()
+        with self.log.open("ab") as output:
+            self.child = subprocess.Popen(
+                [program or binary(), *arguments], env={**inherited, **environment},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )
+        self.ended = None
+
+    def poll(self):
+        """How it ended, or None while it runs."""
+        if self.ended is None:
+            pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
+            if pid:
+                self.ended = Ended(status, usage, time.monotonic() - self.started)
+                self.child.returncode = self.ended.code
+        return self.ended
+
+    def wait(self, deadline=600.0):
+        """Waits for the end. Past the deadline it is killed and the test fails."""
+        try:
+            return wait_until(self.poll, f"the end of {self.child.args[1:3]}", deadline, every=0.02)
+        except AssertionError:
+            self.send(signal.SIGKILL)
+            wait_until(self.poll, "the end after SIGKILL", 30)
+            raise AssertionError(f"still running after {deadline:.0f} s\n{self.tail()}") from None
+
+    def send(self, number):
+        """Sends a signal, unless it has ended."""
+        if self.poll() is None:
+            self.child.send_signal(number)
+
+    def succeed(self, deadline=600.0):
+        """Waits for exit code 0."""
+        ended = self.wait(deadline)
+        assert ended.code == 0, f"exit code {ended.code}\n{self.tail()}"
+        return ended
+
+    def tail(self):
+        """The last of its output."""
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.poll() is None:
+            self.send(signal.SIGKILL)
+            wait_until(self.poll, "the end after SIGKILL", 30)
+
+
+class Engine:
+    """Commands on one lake in one group; `settings` are dotted keys."""
+
+    def __init__(self, broker, folder, **settings):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lake = self.folder / "lake-root"
+        self.lake.mkdir(exist_ok=True)
+        self.port = free_ports(1)[0]
+        keys = {
+            "kafka.brokers": broker.address,
+            "kafka.group_id": f"e2e-{self.folder.name}",
+            "lake.url": self.lake.as_uri(),
+            "http.listen": f"127.0.0.1:{self.port}",
+            **{name.replace("__", "."): value for name, value in settings.items()},
+        }
+        self.environment = {f"BEATLYTICA__{key.upper().replace('.', '__')}": str(v) for key, v in keys.items()}
+
+    def start(self, *arguments):
+        """Starts a command."""
+        return Process(arguments, self.environment, self.folder / f"{arguments[0]}.log")
+
+    def get(self, path):
+        """The JSON answer of the API, or None while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code == 503:
+                return None
+            raise AssertionError(f"{path}: {error.code} {error.read()[:300]}") from None
+        except OSError:
+            return None
+
+    def entries(self):
+        """Files in the ledger, decisions and receipts."""
+        return sum(1 for _ in self.lake.glob("ledger/v1/*/*/p*/*.json"))
+
+    def verify(self, *flags):
+        """Runs `verify`, which must find nothing."""
+        self.start("verify", *flags).succeed(300)
+
+    def discard(self):
+        """Frees the disk."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def replay(broker, folder, files, partitions):
+    """Sends each topic's files into it, all topics at once; `files` maps topic to paths."""
+    environment = {"BEATLYTICA__KAFKA__BROKERS": broker.address}
+    senders = [
+        Process(
+            ["replay", *map(str, paths), "--topic", topic, "--create-partitions", str(partitions)],
+            environment, pathlib.Path(folder) / f"replay-{topic}.log",
+        )
+        for topic, paths in files.items()
+    ]
+    failures = []
+
+    def finish(sender):
+        try:
+            sender.succeed(600)
+        except AssertionError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=finish, args=(sender,)) for sender in senders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures

@@ -1,0 +1,60 @@
+"""Mistakes are answered in one line that says what to do, with the right exit code."""
+
+import subprocess
+
+import pytest
+
+from harness import binary
+
+
+def call(*arguments, stdin="", **environment):
+    return subprocess.run(
+        [binary(), *arguments], input=stdin, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin", **environment}
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, environment, code, words",
+    [
+        (["frobnicate"], {}, 2, "unrecognized subcommand"),
+        (["replay", "x.jsonl"], {}, 2, "--topic"),
+        (["run", "--config", "/no/such.toml"], {}, 2, "/no/such.toml"),
+        (["config", "check"], {"BEATLYTICA__KAFKA__BROKER": "x"}, 2, "did you mean kafka.brokers?"),
+        (["config", "check", "--lake-url", "s3://x"], {}, 2, "lake.url (flag --lake-url)"),
+        (["replay", "/no/such.jsonl", "--topic", "t"], {}, 1, "/no/such.jsonl cannot be read"),
+        (["replay", "-", "--topic", "t", "--brokers", "127.0.0.1:1"], {"BEATLYTICA__KAFKA__REQUEST_TIMEOUT": "1s"}, 1,
+         "no broker answers at 127.0.0.1:1"),
+    ],
+)
+def test_mistakes_are_answered(arguments, environment, code, words):
+    ended = call(*arguments, **environment)
+    assert ended.returncode == code, ended.stderr
+    assert words in ended.stderr
+
+
+def test_config_show_hides_secrets_and_can_be_read_again(tmp_path):
+    shown = call("config", "show", BEATLYTICA__KAFKA__SASL_PASSWORD="hunter2")
+    assert shown.returncode == 0, shown.stderr
+    assert "hunter2" not in shown.stdout
+    (tmp_path / "shown.toml").write_text(shown.stdout)
+    assert call("config", "check", "--config", str(tmp_path / "shown.toml")).returncode == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_and_manual(shell):
+    assert "exit-at-end" in call("completions", shell).stdout
+    assert ".TH beatlytica 1" in call("man").stdout
+
+
+def test_replay_keys_by_listener_and_says_when_the_topic_is_missing(broker):
+    brokers = {"BEATLYTICA__KAFKA__BROKERS": broker.address}
+    missing = call("replay", "-", "--topic", "nowhere", stdin="{}\n", **brokers)
+    assert missing.returncode == 1
+    assert "topic nowhere does not exist" in missing.stderr and "--create-partitions" in missing.stderr
+    records = "".join(f'{{"userId":{user % 7},"n":{user}}}\n' for user in range(700))
+    sent = call("replay", "-", "--topic", "keyed", "--create-partitions", "4", stdin=records, **brokers)
+    assert sent.returncode == 0, sent.stderr
+    assert "records=700" in sent.stderr
+    too_long = call("replay", "-", "--topic", "keyed", stdin='{}\n{"a":"' + "x" * 2_000_000 + '"}\n', **brokers)
+    assert too_long.returncode == 1
+    assert "line 2 was not delivered" in too_long.stderr, too_long.stderr
