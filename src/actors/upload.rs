@@ -9,7 +9,7 @@ use crate::kafka::{Log, LogError};
 use crate::lake::chain::{Chain, ChainError, Decided, Unfinished};
 use crate::lake::codec::CodecError;
 use crate::lake::ledger::{Decision, EntryKind, Hex64, Receipt, check_finished, check_schema_version};
-use crate::lake::parquet_codec::ParquetCodec;
+use crate::lake::parquet::{ParquetCodec, failed};
 use crate::lake::pending::{Encoded, Range};
 use crate::schemas::Source;
 
@@ -110,7 +110,7 @@ impl Job {
         crate::fault::point("uploader.write").await;
         let encoding = decision.clone();
         let Encoded { records, counts } = blocking(move || {
-            let counts = range.counts().map_err(crate::lake::parquet_codec::named(&encoding.range().to_string()))?;
+            let counts = range.counts().map_err(|error| failed(&encoding.range().to_string(), error))?;
             range.encode(&encoding, &counts)
         })
         .await?;
@@ -124,7 +124,7 @@ impl Job {
         let before = self.head.as_ref().and_then(|head| head.clock_ms);
         let (key, table, future_limit) = (draft.range(), self.source.kind, self.future_limit_ms);
         let (range, names, records, checksum, fingerprint, clock) = blocking(move || {
-            let counts = range.counts().map_err(crate::lake::parquet_codec::named(&key.to_string()))?;
+            let counts = range.counts().map_err(|error| failed(&key.to_string(), error))?;
             let names = range.names(&key, table, &counts)?;
             let (records, checksum) = range.checksum();
             let (fingerprint, clock) = (range.fingerprint(), range.clock(before, future_limit));

@@ -6,7 +6,6 @@ pub mod encode;
 pub mod layout;
 pub mod ledger;
 pub mod parquet;
-pub mod parquet_codec;
 pub mod pending;
 pub mod rebuild;
 pub mod segment;

@@ -60,8 +60,16 @@ impl ObjectCodec for ParquetCodec {
                 add().map_err(|error| failed(&object.name, error))?;
             }
         }
-        decision.count_objects().map(|name| encode_counts(decision, &counts, name)).collect()
+        count_objects(decision, &counts)
     }
+}
+
+/// The decision's count objects, made of `counts`.
+///
+/// # Errors
+/// A count object that cannot be encoded.
+pub fn count_objects(decision: &Decision, counts: &Counts) -> Result<Vec<NewObject>, CodecError> {
+    decision.count_objects().map(|name| encode_counts(decision, counts, name)).collect()
 }
 
 fn encode_counts(decision: &Decision, counts: &Counts, name: &str) -> Result<NewObject, CodecError> {
@@ -79,7 +87,8 @@ fn encode_counts(decision: &Decision, counts: &Counts, name: &str) -> Result<New
     encoded.map(NewObject::from).map_err(|error| failed(name, error))
 }
 
-fn failed(name: &str, error: EncodeError) -> CodecError {
+/// Names the object in an encoding error.
+pub fn failed(name: &str, error: EncodeError) -> CodecError {
     CodecError { name: name.to_owned(), cause: error.to_string() }
 }
 

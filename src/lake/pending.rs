@@ -8,7 +8,7 @@ use super::codec::{CodecError, NewObject};
 use super::encode::{Counts, EncodeError, Encoder, HourGroup, Table, group_by_hour};
 use super::layout::{Day, Hour, Name, RangeKey};
 use super::ledger::{Decision, Fingerprint, Hex64};
-use super::parquet_codec::{count_objects, meta_of, named};
+use super::parquet::{count_objects, failed};
 use crate::kafka::gate::Charge;
 use crate::schemas::{EventBatch, EventKind};
 
@@ -175,7 +175,7 @@ impl Range {
     /// Rows that do not fit their schema.
     pub fn names(&self, key: &RangeKey, table: EventKind, counts: &Counts) -> Result<Vec<String>, CodecError> {
         let described = key.to_string();
-        let groups = group_by_hour(&self.segments).map_err(named(&described))?;
+        let groups = group_by_hour(&self.segments).map_err(|error| failed(&described, error))?;
         let mut names: Vec<String> = groups.iter().filter_map(|group| Some(key.data(hour_of(group)?))).collect();
         if let Some(day) = self.first_rejected_day() {
             names.push(key.rejected(day));
@@ -213,11 +213,11 @@ impl Range {
     /// Rows that the decision has no name for, or that cannot be encoded.
     pub fn encode(&self, decision: &Decision, counts: &Counts) -> Result<Encoded, CodecError> {
         let described = decision.range().to_string();
-        let mut encoder = Encoder::new().map_err(named(&described))?;
-        let groups = group_by_hour(&self.segments).map_err(named(&described))?;
+        let mut encoder = Encoder::new().map_err(|error| failed(&described, error))?;
+        let groups = group_by_hour(&self.segments).map_err(|error| failed(&described, error))?;
         let mut groups: BTreeMap<Hour, HourGroup> =
             groups.into_iter().filter_map(|group| Some((hour_of(&group)?, group))).collect();
-        let meta = meta_of(decision);
+        let meta = decision.range_meta();
         let mut records: Vec<NewObject> = Vec::new();
         for name in decision.record_objects() {
             let encoded = match name.parse() {
@@ -230,13 +230,13 @@ impl Range {
                 },
                 _ => encoder.encode_rejected(&self.segments, name.to_owned(), &meta),
             };
-            records.push(encoded.map_err(named(name))?.into());
+            records.push(encoded.map_err(|error| failed(name, error))?.into());
         }
         if let Some(hour) = groups.keys().next() {
             let cause = format!("it has records of {hour}, for which the decision names no object");
             return Err(CodecError { name: described, cause });
         }
-        Ok(Encoded { records, counts: count_objects(decision, counts, &mut encoder)? })
+        Ok(Encoded { records, counts: count_objects(decision, counts)? })
     }
 }
 

@@ -9,7 +9,7 @@ use super::chain::{Chain, ChainError};
 use super::encode::read_activity;
 use super::layout::{ChainKey, Name};
 use super::ledger::{Decision, EntryKind};
-use super::parquet_codec::named;
+use super::parquet::failed;
 use super::store::{Store, StoreError, list_all};
 use crate::schemas::batch::OwnedActivity;
 use crate::schemas::{Dictionary, EventKind, Int64Column, TextColumn};
@@ -91,7 +91,7 @@ pub async fn rows_of(store: &dyn Store, entry: &Decision) -> Result<OwnedActivit
                 name: name.to_owned(),
                 cause: "the ledger names it, but it is not there; run `beatlytica verify`".into(),
             })?;
-            parts.push(read_activity(entry.table, &body).map_err(named(name))?);
+            parts.push(read_activity(entry.table, &body).map_err(|error| failed(name, error))?);
         }
     }
     Ok(merge(entry.table, parts))
