@@ -6,6 +6,7 @@ pub mod actors;
 pub mod charts;
 pub mod cli;
 pub mod config;
+pub mod engine;
 pub mod fault;
 pub mod http;
 pub mod kafka;

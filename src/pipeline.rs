@@ -1,6 +1,42 @@
-//! All wiring: who talks to whom, mailbox capacities and why.
+//! All wiring: who talks to whom, mailbox capacities and why. Built from the end of the flow to its beginning.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::prelude::*;
+use anyhow::Context as _;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+use crate::actors::heartbeat::Heartbeat;
+use crate::actors::partition_consumer::{Neighbours, PartitionConsumer};
+use crate::actors::reject_window::RejectWindow;
+use crate::actors::restart::RestartPolicy;
+use crate::actors::supervisor::{Child, Factory, Supervisor, SupervisorSettings, World};
+use crate::actors::uploader::{Surroundings, Uploader, UploaderSettings};
+use crate::actors::window_aggregator::{AggregatorSettings, WindowAggregator};
+use crate::charts::ChartSettings;
 use crate::config::Settings;
+use crate::engine::{AggregatorSlot, RunningEngine};
+use crate::http::{Hub, Services, TICK, publish_every, serve};
+use crate::kafka::client::client_config;
+use crate::kafka::gate::{Gate, MemoryBudget, Waker};
+use crate::kafka::log::KafkaLog;
+use crate::kafka::poller::{self, Feed};
+use crate::kafka::{Log, TopicPartition};
+use crate::lake::chain::{Chain, open_next_epoch};
+use crate::lake::layout::ChainKey;
+use crate::lake::ledger::EpochRecord;
+use crate::lake::parquet::ParquetCodec;
+use crate::lake::store::{self, Store};
+use crate::messages::Shutdown;
+use crate::metrics::Metrics;
+use crate::schemas::Source;
+use crate::status::StatusBoard;
+
+/// Undecoded bytes of one partition on their way to its consumer: two batches of ordinary size.
+const IN_FLIGHT_BYTES: usize = 4 << 20;
 
 /// How `run` goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,26 +65,346 @@ pub enum Verdict {
     Damaged,
 }
 
+async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let gcs = store::GcsSettings {
+        endpoint: settings.gcs.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        credentials: settings.gcs.credentials_file.clone(),
+        deadline: settings.gcs.deadline,
+        ..store::GcsSettings::default()
+    };
+    Ok(store::open(settings.lake.url.as_str(), &gcs).await?)
+}
+
+/// Unique to this run of this process, for the ledger.
+fn writer() -> String {
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}-{:x}", gethostname::gethostname().to_string_lossy(), std::process::id(), started.as_nanos())
+}
+
+/// The group consumer's settings. What the guarantees rest on is set last, so that no property overrides it.
+fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
+    let mut config = client_config(&settings.kafka);
+    // A queue is bounded for each partition; one fetched chunk may come on top of the bound.
+    let queue_kib = (settings.memory.fetch_budget / 1024 / partitions.max(1) / 2).clamp(64, 65_536);
+    config
+        .set("group.id", &settings.kafka.group_id)
+        .set("session.timeout.ms", settings.kafka.session_timeout.as_millis().to_string())
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("enable.partition.eof", "true")
+        .set("queued.max.messages.kbytes", queue_kib.to_string())
+        .set("queued.min.messages", "1000000")
+        .set("max.partition.fetch.bytes", (queue_kib * 1024).to_string())
+        // The default of a second would leave a drained queue empty for as long.
+        .set("fetch.queue.backoff.ms", "5")
+        .set("fetch.wait.max.ms", "100");
+    config
+}
+
+/// Partitions of all topics, for dividing the fetch budget; topics that are not there yet count as one.
+fn count_partitions(settings: &Settings) -> anyhow::Result<usize> {
+    let client: BaseConsumer = client_config(&settings.kafka).create()?;
+    let timeout = settings.kafka.request_timeout;
+    let metadata = client
+        .fetch_metadata(None, timeout)
+        .map_err(|error| anyhow::anyhow!(crate::kafka::client::explain(&error, &settings.kafka)))?;
+    let ours = metadata.topics().iter().filter(|topic| settings.kafka.topics.kind(topic.name()).is_some());
+    Ok(ours.map(|topic| topic.partitions().len().max(1)).sum())
+}
+
+struct Actors {
+    settings: Settings,
+    store: Arc<dyn Store>,
+    board: StatusBoard,
+    metrics: Metrics,
+    budget: Arc<MemoryBudget>,
+    waker: Arc<Waker>,
+    feed: Arc<dyn Feed>,
+    log: Arc<dyn Log>,
+    writer: String,
+    slot: AggregatorSlot,
+    gates: Mutex<BTreeMap<TopicPartition, Arc<Gate>>>,
+    /// One for each core: partitions are spread over them.
+    workers: Vec<ArbiterHandle>,
+    aggregator: ArbiterHandle,
+}
+
+impl Actors {
+    fn worker(&self, source: &Source) -> &ArbiterHandle {
+        let index = source.partition as usize + source.kind as usize;
+        &self.workers[index % self.workers.len()]
+    }
+
+    /// The partition's gate, shared by its consumer and its uploader through all restarts.
+    fn gate(&self, source: &Source) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || Gate::new(IN_FLIGHT_BYTES, Arc::clone(&self.budget), Arc::clone(&self.waker));
+        Arc::clone(gates.entry(partition_of(source)).or_insert_with(made))
+    }
+
+    fn chart_settings(&self) -> ChartSettings {
+        let windows = &self.settings.windows;
+        ChartSettings {
+            lateness: millis(windows.lateness),
+            retention: millis(windows.retention),
+            future_limit: millis(windows.future_limit),
+            max_ahead: millis(windows.max_ahead),
+        }
+    }
+}
+
+fn partition_of(source: &Source) -> TopicPartition {
+    TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Factory for Actors {
+    fn aggregator(&self) -> Child<WindowAggregator> {
+        let settings = AggregatorSettings {
+            charts: self.chart_settings(),
+            idle_after: self.settings.windows.idle_after,
+            max_ahead_ms: millis(self.settings.windows.max_ahead),
+            snapshot_interval: self.settings.lake.snapshot_interval,
+        };
+        let heartbeat = Heartbeat::new();
+        let (store, board) = (Arc::clone(&self.store), self.board.clone());
+        let (metrics, beat) = (self.metrics.clone(), Arc::clone(&heartbeat));
+        let address = WindowAggregator::start_in_arbiter(&self.aggregator, move |_| {
+            WindowAggregator::new(settings, store, board, metrics, beat)
+        });
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.clone());
+        Child { address, heartbeat }
+    }
+
+    fn uploader(
+        &self,
+        source: &Arc<Source>,
+        epoch: &EpochRecord,
+        aggregator: &Addr<WindowAggregator>,
+        supervisor: &Addr<Supervisor>,
+    ) -> Child<Uploader> {
+        let status = self.board.partition(&partition_of(source));
+        status.set_epoch(source.epoch);
+        let key = ChainKey::from(&**source);
+        let around = Surroundings {
+            chain: Chain::new(Arc::clone(&self.store), key, source.kind, epoch.clone(), self.writer.clone()),
+            log: Arc::clone(&self.log),
+            gate: self.gate(source),
+            status,
+            receipted: aggregator.clone().recipient(),
+            refused: supervisor.clone().recipient(),
+            metrics: self.metrics.clone(),
+        };
+        let settings = UploaderSettings {
+            interval: self.settings.lake.upload_interval,
+            max_bytes: self.settings.lake.max_batch_bytes,
+            future_limit_ms: millis(self.settings.windows.future_limit),
+            lateness_ms: millis(self.settings.windows.lateness),
+        };
+        let heartbeat = Heartbeat::new();
+        let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
+        let address = Uploader::start_in_arbiter(self.worker(&source.clone()), move |_| {
+            Uploader::new(source, settings, around, beat)
+        });
+        Child { address, heartbeat }
+    }
+
+    fn consumer(
+        &self,
+        source: &Arc<Source>,
+        uploader: &Addr<Uploader>,
+        aggregator: &Addr<WindowAggregator>,
+        supervisor: &Addr<Supervisor>,
+    ) -> Child<PartitionConsumer> {
+        let neighbours = Neighbours {
+            feed: Arc::clone(&self.feed),
+            log: Arc::clone(&self.log),
+            deliver_uploader: uploader.clone().recipient(),
+            ask_uploader: uploader.clone().recipient(),
+            halt_uploader: uploader.clone().recipient(),
+            deliver_aggregator: aggregator.clone().recipient(),
+            attach_aggregator: aggregator.clone().recipient(),
+            unreadable: aggregator.clone().recipient(),
+            refused: supervisor.clone().recipient(),
+        };
+        let decode = &self.settings.decode;
+        let rejects = RejectWindow::new(decode.reject_limit_records as usize, decode.reject_limit_share);
+        let (repair, gate, metrics) = (decode.repair, self.gate(source), self.metrics.clone());
+        let heartbeat = Heartbeat::new();
+        let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
+        let address = PartitionConsumer::start_in_arbiter(self.worker(&source.clone()), move |_| {
+            PartitionConsumer::new(source, repair, gate, rejects, neighbours, beat, metrics)
+        });
+        Child { address, heartbeat }
+    }
+}
+
 /// Runs the engine until it is told to stop (or, with `exit_at_end`, is done). Blocks; starts its own actix system.
 ///
 /// # Errors
 /// What made it give up, in words.
-pub fn run(_settings: Settings, _options: RunOptions) -> anyhow::Result<()> {
-    anyhow::bail!("this build has no engine yet")
+pub fn run(settings: Settings, options: RunOptions) -> anyhow::Result<()> {
+    let partitions = if options.exit_at_end { count_partitions(&settings)? } else { count_partitions(&settings).unwrap_or(16) };
+    System::new().block_on(run_in_system(settings, options, partitions))
+}
+
+async fn run_in_system(settings: Settings, options: RunOptions, partitions: usize) -> anyhow::Result<()> {
+    let store = open_store(&settings).await?;
+    let board = StatusBoard::default();
+    let waker = Arc::new(Waker::default());
+    let budget = MemoryBudget::new(settings.memory.budget, Arc::clone(&waker));
+    let metrics = Metrics::new(board.clone(), Arc::clone(&budget))?;
+    let slot = AggregatorSlot::default();
+    let topics: Vec<_> = settings.kafka.topics.all().map(|(kind, topic)| (topic.to_owned(), kind)).collect();
+    let engine = Arc::new(RunningEngine { board: board.clone(), aggregator: Arc::clone(&slot), topics: topics.clone() });
+    let hub = Arc::new(Hub::default());
+    let services = Services { engine: engine.clone(), hub: Arc::clone(&hub), registry: metrics.registry.clone() };
+    let listen = settings.http.listen;
+    let server = serve(listen, services, |_| {}).with_context(|| format!("http.listen {listen} cannot be bound"))?;
+    let stop_server = server.handle();
+    actix::spawn(server);
+    actix::spawn(publish_every(TICK, engine, Arc::clone(&hub)));
+
+    let supervisor_settings = SupervisorSettings {
+        restarts: RestartPolicy {
+            backoff: settings.supervisor.backoff_initial,
+            max_backoff: settings.supervisor.backoff_max,
+            limit: settings.supervisor.restart_limit as usize,
+            within: settings.supervisor.restart_window,
+        },
+        stuck_after: settings.supervisor.stuck_after,
+        drain_deadline: settings.supervisor.drain_deadline,
+        topics: topics.into_iter().collect(),
+        exit_at_end: options.exit_at_end,
+    };
+    let (finished, ended) = tokio::sync::oneshot::channel();
+    let supervisor = Supervisor::new(supervisor_settings, move |supervisor| {
+        let config = consumer_config(&settings, partitions);
+        let names: Vec<String> = settings.kafka.topics.all().map(|(_, topic)| topic.to_owned()).collect();
+        let (poller, consumer) =
+            poller::spawn(&config, &names, supervisor.recipient(), Arc::clone(&waker), board.clone())?;
+        let log: Arc<dyn Log> = Arc::new(KafkaLog::new(consumer, &client_config(&settings.kafka))?);
+        let feed: Arc<dyn Feed> = Arc::new(poller.clone());
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let actors = Actors {
+            store: Arc::clone(&store),
+            board: board.clone(),
+            metrics: metrics.clone(),
+            budget,
+            waker,
+            feed: Arc::clone(&feed),
+            log: Arc::clone(&log),
+            writer: writer(),
+            slot,
+            gates: Mutex::default(),
+            workers: (0..cores).map(|_| Arbiter::new().handle()).collect(),
+            aggregator: Arbiter::new().handle(),
+            settings,
+        };
+        let closing = poller.clone();
+        Ok(World {
+            factory: Box::new(actors),
+            feed,
+            log,
+            store,
+            board,
+            metrics,
+            poll_alive: Box::new(move || poller.is_alive()),
+            finished: Box::new(move |result| {
+                closing.close();
+                // Nobody listens only if the process is ending already.
+                let _ = finished.send(result);
+            }),
+        })
+    })
+    .start();
+    stop_on_signals(supervisor);
+    let result = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
+    hub.close();
+    stop_server.stop(true).await;
+    result.map_err(|why| anyhow::anyhow!(why))
+}
+
+/// The first SIGTERM or SIGINT drains; a second one ends the process at once.
+fn stop_on_signals(supervisor: Addr<Supervisor>) {
+    actix::spawn(async move {
+        let next = || async {
+            use tokio::signal::unix::{SignalKind, signal};
+            match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+                (Ok(mut terminate), Ok(mut interrupt)) => {
+                    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+                }
+                _ => std::future::pending().await,
+            }
+        };
+        next().await;
+        if supervisor.send(Shutdown).await.is_err() {
+            std::process::exit(1);
+        }
+        next().await;
+        tracing::warn!("second signal: stopping at once; what is not in the lake is read again at the next start");
+        std::process::exit(1);
+    });
 }
 
 /// Checks the lake against the ledger. Blocks.
 ///
 /// # Errors
 /// The lake or the broker could not be read.
-pub fn verify(_settings: Settings, _options: VerifyOptions) -> anyhow::Result<Verdict> {
-    anyhow::bail!("this build has no engine yet")
+pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verdict> {
+    if options.kafka {
+        anyhow::bail!("comparing with the log (--kafka) is not built yet; run verify without it");
+    }
+    System::new().block_on(async {
+        let store = open_store(&settings).await?;
+        let bar = options.progress.then(|| indicatif::ProgressBar::new_spinner());
+        let report = crate::lake::verify::verify(&*store, &[], |report| {
+            if let Some(bar) = &bar {
+                bar.set_message(format!("{} entries, {} objects", report.entries, report.objects));
+                bar.tick();
+            }
+        })
+        .await?;
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        for damage in &report.damage {
+            println!("damage: {damage}");
+        }
+        let found = report.damage.len();
+        println!(
+            "{} chains, {} entries, {} objects, {} rows: {found} kinds of damage",
+            report.chains, report.entries, report.objects, report.rows
+        );
+        Ok(if report.is_sound() { Verdict::Sound } else { Verdict::Damaged })
+    })
 }
 
 /// Closes the topic's epoch and opens the next one. Blocks.
 ///
 /// # Errors
 /// The epoch could not be opened, in words.
-pub fn open_epoch(_settings: Settings, _topic: &str) -> anyhow::Result<()> {
-    anyhow::bail!("this build has no engine yet")
+pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
+    let kind = settings.kafka.topics.kind(topic).with_context(|| format!("kafka.topics names no topic {topic}"))?;
+    let mut config = client_config(&settings.kafka);
+    config.set("group.id", &settings.kafka.group_id);
+    let consumer = Arc::new(config.create_with_context(poller::GroupContext::default())?);
+    System::new().block_on(async {
+        let store = open_store(&settings).await?;
+        let log = KafkaLog::new(consumer, &config)?;
+        let identity = log.identity(topic).await?;
+        let partitions = crate::kafka::topics::partitions(&settings.kafka, topic)?.unwrap_or(0);
+        let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
+        let (partitions, writer) = (i32::try_from(partitions)?, writer());
+        let opened =
+            open_next_epoch(&store, topic, kind, partitions, cluster_id, topic_id, &writer, &ParquetCodec);
+        println!("{topic}: epoch {}", opened.await?);
+        Ok(())
+    })
 }

@@ -1,7 +1,7 @@
 //! What is known of every partition right now, shared by the poll loop, the actors, the metrics and the HTTP API.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::kafka::TopicPartition;
@@ -18,6 +18,7 @@ pub struct PartitionStatus {
     clock_ms: AtomicI64,
     oldest_pending_ms: AtomicI64,
     complete_through_ms: AtomicI64,
+    epoch: AtomicU32,
     at_end: AtomicBool,
     idle: AtomicBool,
     /// Records read from Kafka.
@@ -37,6 +38,7 @@ impl Default for PartitionStatus {
             clock_ms: unknown(),
             oldest_pending_ms: unknown(),
             complete_through_ms: unknown(),
+            epoch: AtomicU32::new(0),
             at_end: AtomicBool::new(false),
             idle: AtomicBool::new(false),
             records: AtomicU64::new(0),
@@ -85,6 +87,16 @@ impl PartitionStatus {
     /// Sets [`PartitionStatus::at_end`].
     pub fn set_at_end(&self, at_end: bool) {
         self.at_end.store(at_end, Ordering::Relaxed);
+    }
+
+    /// The topic's epoch; 0 before it is known.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`PartitionStatus::epoch`].
+    pub fn set_epoch(&self, epoch: u32) {
+        self.epoch.store(epoch, Ordering::Relaxed);
     }
 
     /// Whether the partition holds back no watermark.

@@ -1,0 +1,115 @@
+//! The engine as the HTTP server sees it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix::Addr;
+use async_trait::async_trait;
+
+use crate::actors::window_aggregator::WindowAggregator;
+use crate::charts::{SongsAnswer, TimeMs, UsersAnswer};
+use crate::http::{
+    CompleteAnswer, Engine, EngineError, PartitionRow, SongsQuery, StatusAnswer, TableComplete, UsersQuery,
+};
+use crate::messages::{AskSongs, AskUsers};
+use crate::schemas::EventKind;
+use crate::status::StatusBoard;
+
+/// Where the present window aggregator is; a restart puts another one in.
+pub type AggregatorSlot = Arc<Mutex<Option<Addr<WindowAggregator>>>>;
+
+/// [`Engine`] over the status board and the window aggregator.
+#[derive(Clone)]
+pub struct RunningEngine {
+    /// Status of partitions.
+    pub board: StatusBoard,
+    /// The aggregator.
+    pub aggregator: AggregatorSlot,
+    /// The table that each topic feeds.
+    pub topics: Vec<(String, EventKind)>,
+}
+
+impl RunningEngine {
+    fn aggregator(&self) -> Result<Addr<WindowAggregator>, EngineError> {
+        let slot = self.aggregator.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.clone().ok_or_else(|| EngineError::Unavailable("the engine is starting".into()))
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Unavailable(error.to_string())
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+#[async_trait]
+impl Engine for RunningEngine {
+    async fn songs(&self, query: SongsQuery) -> Result<SongsAnswer, EngineError> {
+        self.aggregator()?.send(AskSongs(query)).await.map_err(unavailable)
+    }
+
+    async fn users(&self, query: UsersQuery) -> Result<UsersAnswer, EngineError> {
+        self.aggregator()?.send(AskUsers(query)).await.map_err(unavailable)
+    }
+
+    fn status(&self) -> StatusAnswer {
+        let now = now_ms();
+        let partitions = self.board.all().into_iter().map(|(partition, status)| PartitionRow {
+            topic: partition.topic.to_string(),
+            epoch: status.epoch(),
+            partition: partition.partition,
+            position: status.position().unwrap_or(0),
+            head: status.head(),
+            lag: status.high_watermark().zip(status.position()).map(|(high, position)| {
+                // Aborted and control records lie behind the last position that reading can reach.
+                if status.at_end() { 0 } else { (high - position).max(0) }
+            }),
+            freshness_seconds: status.oldest_pending_ms().map(|oldest| (now - oldest).max(0) as f64 / 1000.0),
+            newest: status.clock_ms().map(TimeMs),
+            idle: status.idle(),
+            paused: status.refused().is_some(),
+        });
+        StatusAnswer {
+            version: env!("CARGO_PKG_VERSION").into(),
+            state: match self.ready() {
+                Ok(()) => "running".into(),
+                Err(_) => "starting".into(),
+            },
+            watermark: self.board.watermark().map(TimeMs),
+            partitions: partitions.collect(),
+        }
+    }
+
+    fn complete(&self) -> CompleteAnswer {
+        let all = self.board.all();
+        let tables = self.topics.iter().map(|(topic, kind)| {
+            let lines = all.iter().filter(|(partition, _)| *partition.topic == **topic);
+            let hours: Option<Vec<i64>> = lines.map(|(_, status)| status.complete_through_ms()).collect();
+            let complete_through = hours.and_then(|hours| hours.into_iter().min()).map(TimeMs);
+            TableComplete { table: kind.table().into(), complete_through }
+        });
+        CompleteAnswer { tables: tables.collect() }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let all = self.board.all();
+        if all.is_empty() {
+            return Err("no partition is assigned yet".into());
+        }
+        for (partition, status) in &all {
+            if let Some(why) = status.refused() {
+                return Err(format!("{partition}: {why}"));
+            }
+            if status.head().is_none() {
+                return Err(format!("{partition} is being recovered"));
+            }
+        }
+        Ok(())
+    }
+
+    fn live(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
