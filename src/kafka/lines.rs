@@ -171,7 +171,10 @@ mod tests {
 
     use super::*;
 
-    fn read(bytes: Vec<u8>, max_records: usize) -> io::Result<Vec<(u64, Option<String>, Vec<u8>)>> {
+    /// Number, key and value of a line.
+    type Read = (u64, Option<String>, Vec<u8>);
+
+    fn read(bytes: Vec<u8>, max_records: usize) -> io::Result<Vec<Read>> {
         let mut reader = LineReader::new(Box::new(io::Cursor::new(bytes)), Arc::default())?;
         let mut all = Vec::new();
         while let Some(chunk) = reader.next_chunk(max_records)? {
@@ -184,7 +187,7 @@ mod tests {
     const TEXT: &[u8] =
         b"{\"userId\":7,\"sessionId\":9}\n\n{\"sessionId\":8}\r\nnot json\n{\"userId\":\"u\"}";
 
-    fn expected() -> Vec<(u64, Option<String>, Vec<u8>)> {
+    fn expected() -> Vec<Read> {
         vec![
             (1, Some("7".into()), b"{\"userId\":7,\"sessionId\":9}".to_vec()),
             (3, Some("8".into()), b"{\"sessionId\":8}".to_vec()),

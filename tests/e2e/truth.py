@@ -13,6 +13,7 @@ def data_folder():
     """Folder of the Eventsim files; without the variable the test is skipped, and says so."""
     named = os.environ.get("BEATLYTICA_EVENTSIM_DATA")
     if not named:
+        assert not os.environ.get("CI"), "nothing is skipped in CI: set BEATLYTICA_EVENTSIM_DATA"
         pytest.skip("BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output")
     return pathlib.Path(named)
 
