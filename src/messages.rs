@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use actix::Message;
 
-use crate::kafka::TopicPartition;
-use crate::kafka::gate::{Charge, Gate};
 use crate::charts::{SongsAnswer, UsersAnswer};
 use crate::http::{SongsQuery, UsersQuery};
-use crate::schemas::batch::OwnedActivity;
+use crate::kafka::TopicPartition;
+use crate::kafka::gate::{Charge, Gate};
 use crate::kafka::native::{FetchError, FetchedBatch};
+use crate::schemas::batch::OwnedActivity;
 use crate::schemas::{EventBatch, Source};
 
 /// Poll loop -> supervisor: the group membership changed, or the consumer as a whole is in trouble.

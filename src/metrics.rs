@@ -46,7 +46,10 @@ pub struct Metrics {
 }
 
 /// Makes and registers a metric; a name registered twice is a fault of this file, found by its test.
-fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> anyhow::Result<C> {
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: prometheus::Result<C>,
+) -> anyhow::Result<C> {
     let metric = metric?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
@@ -76,17 +79,29 @@ impl Metrics {
             )?,
             decode_seconds: register(r, seconds("decode_seconds", "Time to decode one batch.", 0.0001))?,
             rewinds: register(r, counter("rewinds_total", "Times that reading went back to fill a hole."))?,
-            ranges: register(r, counters("ranges_total", "Ledger ranges ended, by outcome.", &["table", "outcome"]))?,
+            ranges: register(
+                r,
+                counters("ranges_total", "Ledger ranges ended, by outcome.", &["table", "outcome"]),
+            )?,
             objects: register(r, counter("lake_objects_written_total", "Objects written to the lake."))?,
             object_bytes: register(r, counter("lake_written_bytes_total", "Bytes written to the lake."))?,
             lost: register(r, counters("records_lost_total", "Records that retention took.", &["table"]))?,
             upload_seconds: register(r, seconds("upload_seconds", "Time from cut to receipt.", 0.01))?,
-            upload_failures: register(r, counter("upload_failures_total", "Uploads that failed and are tried again."))?,
+            upload_failures: register(
+                r,
+                counter("upload_failures_total", "Uploads that failed and are tried again."),
+            )?,
             restarts: register(r, counters("actor_restarts_total", "Children started again.", &["actor"]))?,
-            fold_seconds: register(r, seconds("fold_seconds", "Time to fold one batch into the windows.", 0.0001))?,
+            fold_seconds: register(
+                r,
+                seconds("fold_seconds", "Time to fold one batch into the windows.", 0.0001),
+            )?,
             watermark: register(
                 r,
-                Gauge::new("beatlytica_watermark_timestamp_seconds", "Event-time watermark of all partitions."),
+                Gauge::new(
+                    "beatlytica_watermark_timestamp_seconds",
+                    "Event-time watermark of all partitions.",
+                ),
             )?,
             registry: registry.clone(),
         };
@@ -128,7 +143,9 @@ impl BoardCollector {
         let labels = ["topic", "partition"];
         let gauges = PARTITION_GAUGES
             .iter()
-            .map(|(name, help)| IntGaugeVec::new(Opts::new(format!("beatlytica_partition_{name}"), *help), &labels))
+            .map(|(name, help)| {
+                IntGaugeVec::new(Opts::new(format!("beatlytica_partition_{name}"), *help), &labels)
+            })
             .collect::<prometheus::Result<_>>()?;
         let lag = Opts::new(
             "beatlytica_partition_oldest_pending_timestamp_seconds",
@@ -191,7 +208,10 @@ mod tests {
         let partition = TopicPartition { topic: "listen_events".into(), partition: 3 };
         board.partition(&partition).set_head(Some(7));
         let text = prometheus::TextEncoder::new().encode_to_string(&metrics.registry.gather())?;
-        assert!(text.contains("beatlytica_partition_head{partition=\"3\",topic=\"listen_events\"} 7"), "{text}");
+        assert!(
+            text.contains("beatlytica_partition_head{partition=\"3\",topic=\"listen_events\"} 7"),
+            "{text}"
+        );
         board.remove(&partition);
         let text = prometheus::TextEncoder::new().encode_to_string(&metrics.registry.gather())?;
         assert!(!text.contains("partition=\"3\""), "{text}");

@@ -78,7 +78,12 @@ async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
 /// Unique to this run of this process, for the ledger.
 fn writer() -> String {
     let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{}-{}-{:x}", gethostname::gethostname().to_string_lossy(), std::process::id(), started.as_nanos())
+    format!(
+        "{}-{}-{:x}",
+        gethostname::gethostname().to_string_lossy(),
+        std::process::id(),
+        started.as_nanos()
+    )
 }
 
 /// The group consumer's settings. What the guarantees rest on is set last, so that no property overrides it.
@@ -250,7 +255,11 @@ impl Factory for Actors {
 /// # Errors
 /// What made it give up, in words.
 pub fn run(settings: Settings, options: RunOptions) -> anyhow::Result<()> {
-    let partitions = if options.exit_at_end { count_partitions(&settings)? } else { count_partitions(&settings).unwrap_or(16) };
+    let partitions = if options.exit_at_end {
+        count_partitions(&settings)?
+    } else {
+        count_partitions(&settings).unwrap_or(16)
+    };
     System::new().block_on(run_in_system(settings, options, partitions))
 }
 
@@ -262,11 +271,17 @@ async fn run_in_system(settings: Settings, options: RunOptions, partitions: usiz
     let metrics = Metrics::new(board.clone(), Arc::clone(&budget))?;
     let slot = AggregatorSlot::default();
     let topics: Vec<_> = settings.kafka.topics.all().map(|(kind, topic)| (topic.to_owned(), kind)).collect();
-    let engine = Arc::new(RunningEngine { board: board.clone(), aggregator: Arc::clone(&slot), topics: topics.clone() });
+    let engine = Arc::new(RunningEngine {
+        board: board.clone(),
+        aggregator: Arc::clone(&slot),
+        topics: topics.clone(),
+    });
     let hub = Arc::new(Hub::default());
-    let services = Services { engine: engine.clone(), hub: Arc::clone(&hub), registry: metrics.registry.clone() };
+    let services =
+        Services { engine: engine.clone(), hub: Arc::clone(&hub), registry: metrics.registry.clone() };
     let listen = settings.http.listen;
-    let server = serve(listen, services, |_| {}).with_context(|| format!("http.listen {listen} cannot be bound"))?;
+    let server =
+        serve(listen, services, |_| {}).with_context(|| format!("http.listen {listen} cannot be bound"))?;
     let stop_server = server.handle();
     actix::spawn(server);
     actix::spawn(publish_every(TICK, engine, Arc::clone(&hub)));
@@ -348,7 +363,9 @@ fn stop_on_signals(supervisor: Addr<Supervisor>) {
             std::process::exit(1);
         }
         next().await;
-        tracing::warn!("second signal: stopping at once; what is not in the lake is read again at the next start");
+        tracing::warn!(
+            "second signal: stopping at once; what is not in the lake is read again at the next start"
+        );
         std::process::exit(1);
     });
 }
@@ -391,7 +408,8 @@ pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verd
 /// # Errors
 /// The epoch could not be opened, in words.
 pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
-    let kind = settings.kafka.topics.kind(topic).with_context(|| format!("kafka.topics names no topic {topic}"))?;
+    let kind =
+        settings.kafka.topics.kind(topic).with_context(|| format!("kafka.topics names no topic {topic}"))?;
     let mut config = client_config(&settings.kafka);
     config.set("group.id", &settings.kafka.group_id);
     let consumer = Arc::new(config.create_with_context(poller::GroupContext::default())?);

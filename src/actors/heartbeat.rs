@@ -1,7 +1,7 @@
 //! Liveness by progress: what an actor shows of itself, and when it counts as stuck.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -34,7 +34,8 @@ impl Heartbeat {
 
     /// Whether work was begun and has shown no progress for `limit`.
     pub fn is_stuck(&self, limit: Duration) -> bool {
-        let silent = (self.epoch.elapsed().as_millis() as u64).saturating_sub(self.last_ms.load(Ordering::Relaxed));
+        let silent =
+            (self.epoch.elapsed().as_millis() as u64).saturating_sub(self.last_ms.load(Ordering::Relaxed));
         self.busy.load(Ordering::Relaxed) > 0 && u128::from(silent) > limit.as_millis()
     }
 }

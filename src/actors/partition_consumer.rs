@@ -11,7 +11,7 @@ use crate::kafka::native::{FetchError, FetchedBatch};
 use crate::kafka::poller::{Feed, Sink};
 use crate::kafka::{Log, TopicPartition};
 use crate::messages::{
-    Attach, Deliver, Delivered, Fetched, FetchFailed, Flush, Halt, Refused, Unreadable, WhereAreYou,
+    Attach, Deliver, Delivered, FetchFailed, Fetched, Flush, Halt, Refused, Unreadable, WhereAreYou,
 };
 use crate::metrics::Metrics;
 use crate::schemas::decode::{Decoder, RawRecord};

@@ -70,7 +70,10 @@ mod tests {
         let mut history = RestartHistory::default();
         let waits: Vec<_> = (0..8).map(|_| history.failed(now, &policy)).collect();
         let after = |secs| Verdict::RestartAfter(Duration::from_secs(secs));
-        assert_eq!(waits, [after(1), after(2), after(4), after(8), after(16), after(30), after(30), Verdict::GiveUp]);
+        assert_eq!(
+            waits,
+            [after(1), after(2), after(4), after(8), after(16), after(30), after(30), Verdict::GiveUp]
+        );
     }
 
     #[test]

@@ -171,7 +171,9 @@ impl Supervisor {
         let opening = async move {
             loop {
                 match open(&*log, &*store, &asked).await {
-                    Err(OpenError::Later(error)) => tracing::warn!(partition = %asked, error, "taking up is tried again"),
+                    Err(OpenError::Later(error)) => {
+                        tracing::warn!(partition = %asked, error, "taking up is tried again")
+                    }
                     other => return other,
                 }
                 tokio::time::sleep(RETRY).await;
@@ -378,7 +380,9 @@ impl Supervisor {
             let result = match (drained, actor.settings.exit_at_end) {
                 (false, true) => Err("not everything could be written in time; start again to go on".into()),
                 (false, false) => {
-                    tracing::warn!("not everything could be written in time; it is read again at the next start");
+                    tracing::warn!(
+                        "not everything could be written in time; it is read again at the next start"
+                    );
                     Ok(())
                 }
                 (true, _) => Ok(()),
@@ -394,7 +398,9 @@ impl Supervisor {
         let drained = self.drain(&partitions);
         let released = async move {
             if !lost && !drained.await {
-                tracing::warn!("revoked partitions were not drained in time; their next owner reads on from the ledger");
+                tracing::warn!(
+                    "revoked partitions were not drained in time; their next owner reads on from the ledger"
+                );
             }
         };
         ctx.spawn(released.into_actor(self).map(move |(), actor, _| {

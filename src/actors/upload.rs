@@ -139,7 +139,9 @@ impl Job {
         draft.watermark = clock.map(|clock| clock - self.lateness_ms);
         match self.chain.decide(&draft).await? {
             Decided::Own => Ok((draft, range, "own")),
-            Decided::Adopted(decision) if decision.end > self.end => Err(UploadError::Longer(Box::new(decision))),
+            Decided::Adopted(decision) if decision.end > self.end => {
+                Err(UploadError::Longer(Box::new(decision)))
+            }
             Decided::Adopted(decision) => {
                 let range = range.until(decision.end);
                 Ok((decision, range, "adopted"))

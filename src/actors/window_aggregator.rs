@@ -131,7 +131,9 @@ impl WindowAggregator {
         let taken: Vec<_> = self
             .charts
             .status()
-            .filter_map(|status| Some((ChainKey::from(&status.source), status.end, self.charts.snapshot(&status.source)?)))
+            .filter_map(|status| {
+                Some((ChainKey::from(&status.source), status.end, self.charts.snapshot(&status.source)?))
+            })
             .filter(|(_, end, _)| *end > 0)
             .collect();
         async move {
@@ -144,7 +146,13 @@ impl WindowAggregator {
     }
 
     /// Rebuilds a partition up to `receipted` out of the lake, and answers where it then is.
-    fn rebuild(&mut self, source: Arc<Source>, receipted: i64, last_start: Option<i64>, address: Addr<Self>) -> impl Future<Output = i64> + use<> {
+    fn rebuild(
+        &mut self,
+        source: Arc<Source>,
+        receipted: i64,
+        last_start: Option<i64>,
+        address: Addr<Self>,
+    ) -> impl Future<Output = i64> + use<> {
         let store = Arc::clone(&self.store);
         let heartbeat = Arc::clone(&self.heartbeat);
         let charts = self.settings.charts;
@@ -155,7 +163,9 @@ impl WindowAggregator {
                 crate::fault::point("aggregator.rebuild").await;
                 match replay(&store, &source, receipted, last_start, reach_ms, &address).await {
                     Ok(end) => return end,
-                    Err(error) => tracing::warn!(source = %ChainKey::from(&*source), %error, "rebuilding the windows is tried again"),
+                    Err(error) => {
+                        tracing::warn!(source = %ChainKey::from(&*source), %error, "rebuilding the windows is tried again")
+                    }
                 }
                 drop(work);
                 tokio::time::sleep(RETRY).await;
@@ -340,7 +350,8 @@ impl Handler<Receipted> for WindowAggregator {
             share.unreadable_through = None;
             share.rebuilding = true;
             let source = Arc::clone(&receipted.source);
-            let rebuilt = self.rebuild(Arc::clone(&source), receipted.end, Some(receipted.start), ctx.address());
+            let rebuilt =
+                self.rebuild(Arc::clone(&source), receipted.end, Some(receipted.start), ctx.address());
             ctx.spawn(rebuilt.into_actor(self).map(move |_, actor, _| {
                 if let Some(share) = actor.shares.get_mut(&*source) {
                     share.rebuilding = false;

@@ -80,14 +80,19 @@ impl Log for KafkaLog {
     async fn identity(&self, topic: &str) -> Result<TopicIdentity, LogError> {
         let topic = topic.to_owned();
         self.ask(move |consumer| {
-            let topic_id = topic_id(consumer, &topic, TIMEOUT.as_millis() as i32).or_else(|(code, text)| {
-                match code {
-                    RDKafkaErrorCode::UnknownTopicOrPartition => Err(LogError::UnknownTopic(topic.clone())),
-                    // Brokers without the request have no topic ids either.
-                    RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => Ok(None),
-                    _ => Err(LogError::Unavailable(text)),
-                }
-            })?;
+            let topic_id =
+                topic_id(consumer, &topic, TIMEOUT.as_millis() as i32).or_else(|(code, text)| {
+                    match code {
+                        RDKafkaErrorCode::UnknownTopicOrPartition => {
+                            Err(LogError::UnknownTopic(topic.clone()))
+                        }
+                        // Brokers without the request have no topic ids either.
+                        RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => {
+                            Ok(None)
+                        }
+                        _ => Err(LogError::Unavailable(text)),
+                    }
+                })?;
             let cluster_id = consumer.client().fetch_cluster_id(TIMEOUT);
             Ok(TopicIdentity { cluster_id: cluster_id.filter(|id| !id.is_empty()), topic_id })
         })

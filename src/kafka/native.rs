@@ -179,7 +179,12 @@ unsafe extern "C" fn wake(_: *mut sys::rd_kafka_t, waker: *mut c_void) {
 
 impl<C: ConsumerContext + 'static> PartitionQueue<C> {
     /// Splits the partition's queue off, so that its messages reach no other call. None for an impossible name.
-    pub fn split(consumer: &Arc<BaseConsumer<C>>, topic: &str, partition: i32, waker: &Arc<Waker>) -> Option<Self> {
+    pub fn split(
+        consumer: &Arc<BaseConsumer<C>>,
+        topic: &str,
+        partition: i32,
+        waker: &Arc<Waker>,
+    ) -> Option<Self> {
         let topic = CString::new(topic).ok()?;
         // SAFETY: the client outlives the call and the queue (an Arc is kept); the waker's address is that of an Arc
         // kept in the queue, and the callback is disabled before both are dropped.
@@ -299,10 +304,17 @@ pub fn topic_id<C: ConsumerContext>(
         let mut names = [name.as_ptr()];
         let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
         let queue = sys::rd_kafka_queue_new(client);
-        let options =
-            sys::rd_kafka_AdminOptions_new(client, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        let options = sys::rd_kafka_AdminOptions_new(
+            client,
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+        );
         let mut errstr = [0; 256];
-        sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, errstr.as_mut_ptr(), errstr.len());
+        sys::rd_kafka_AdminOptions_set_request_timeout(
+            options,
+            timeout_ms,
+            errstr.as_mut_ptr(),
+            errstr.len(),
+        );
         sys::rd_kafka_DescribeTopics(client, topics, options, queue);
         let event = sys::rd_kafka_queue_poll(queue, timeout_ms + 1_000);
         let answer = describe_answer(event);
@@ -318,7 +330,9 @@ pub fn topic_id<C: ConsumerContext>(
 
 /// # Safety
 /// `event` is null or a live event.
-unsafe fn describe_answer(event: *mut sys::rd_kafka_event_t) -> Result<Option<String>, (RDKafkaErrorCode, String)> {
+unsafe fn describe_answer(
+    event: *mut sys::rd_kafka_event_t,
+) -> Result<Option<String>, (RDKafkaErrorCode, String)> {
     let none = || (RDKafkaErrorCode::OperationTimedOut, "no answer in time".to_owned());
     if event.is_null() {
         return Err(none());

@@ -267,7 +267,8 @@ impl Loop {
             }
         }
         loop {
-            let next = self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let next =
+                self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some((assigned, list)) = next else { return busy };
             busy = true;
             if assigned { self.assign(&list) } else { self.revoke(&list) }
@@ -280,8 +281,12 @@ impl Loop {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 self.events.push_back(GroupEvent::TopicMissing(error.to_string()));
             }
-            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::SaslAuthenticationFailed) => {
+            Some(
+                RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::SaslAuthenticationFailed,
+            ) => {
                 self.events.push_back(GroupEvent::Denied(error.to_string()));
             }
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
@@ -305,7 +310,8 @@ impl Loop {
         }
         let mut partitions = Vec::new();
         for partition in partitions_of(&list) {
-            let split = PartitionQueue::split(&self.consumer, &partition.topic, partition.partition, &self.waker);
+            let split =
+                PartitionQueue::split(&self.consumer, &partition.topic, partition.partition, &self.waker);
             let Some(queue) = split else {
                 self.events.push_back(GroupEvent::Fatal(format!("{partition} has no queue")));
                 continue;

@@ -12,4 +12,5 @@ pub mod segment;
 pub mod store;
 pub mod verify;
 
+pub use parquet::ParquetCodec;
 pub use segment::Segment;

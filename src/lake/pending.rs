@@ -145,9 +145,11 @@ impl Range {
     /// The last record.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let segment = self.segments.last()?;
-        let row = segment.rows.clone().last().and_then(|row| {
-            Some((*segment.batch.offsets.get(row)?, *segment.batch.hashes.get(row)?))
-        });
+        let row = segment
+            .rows
+            .clone()
+            .last()
+            .and_then(|row| Some((*segment.batch.offsets.get(row)?, *segment.batch.hashes.get(row)?)));
         let rejected = segment.rejected_records().last().map(|record| (record.offset, record.hash));
         let (offset, hash) = row.max(rejected)?;
         Some(Fingerprint { offset, hash: Hex64(hash) })
@@ -173,14 +175,22 @@ impl Range {
     ///
     /// # Errors
     /// Rows that do not fit their schema.
-    pub fn names(&self, key: &RangeKey, table: EventKind, counts: &Counts) -> Result<Vec<String>, CodecError> {
+    pub fn names(
+        &self,
+        key: &RangeKey,
+        table: EventKind,
+        counts: &Counts,
+    ) -> Result<Vec<String>, CodecError> {
         let described = key.to_string();
         let groups = group_by_hour(&self.segments).map_err(|error| failed(&described, error))?;
-        let mut names: Vec<String> = groups.iter().filter_map(|group| Some(key.data(hour_of(group)?))).collect();
+        let mut names: Vec<String> =
+            groups.iter().filter_map(|group| Some(key.data(hour_of(group)?))).collect();
         if let Some(day) = self.first_rejected_day() {
             names.push(key.rejected(day));
         }
-        let days = |dates: Vec<String>| -> BTreeSet<Day> { dates.iter().filter_map(|date| date.parse().ok()).collect() };
+        let days = |dates: Vec<String>| -> BTreeSet<Day> {
+            dates.iter().filter_map(|date| date.parse().ok()).collect()
+        };
         if table == EventKind::Listen {
             names.extend(days(counts.song_dates()).into_iter().map(|day| key.song_counts(day)));
         }

@@ -139,7 +139,8 @@ fn merge(kind: EventKind, mut parts: Vec<OwnedActivity>) -> OwnedActivity {
     }
     order.sort_unstable();
     let column = |of: &dyn Fn(&OwnedActivity) -> Option<&TextColumn>| {
-        let values: Vec<_> = parts.iter().map(|part| of(part).map(|column| (column, column.dictionary.read()))).collect();
+        let values: Vec<_> =
+            parts.iter().map(|part| of(part).map(|column| (column, column.dictionary.read()))).collect();
         let mut merged = Merged::default();
         for &(_, part, row) in &order {
             let text = values[part].as_ref().and_then(|(column, values)| values.get(column.key(row)?));
