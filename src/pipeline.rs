@@ -380,7 +380,7 @@ pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verd
     }
     System::new().block_on(async {
         let store = open_store(&settings).await?;
-        let bar = options.progress.then(|| indicatif::ProgressBar::new_spinner());
+        let bar = options.progress.then(indicatif::ProgressBar::new_spinner);
         let report = crate::lake::verify::verify(&*store, &[], |report| {
             if let Some(bar) = &bar {
                 bar.set_message(format!("{} entries, {} objects", report.entries, report.objects));

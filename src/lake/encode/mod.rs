@@ -16,6 +16,7 @@ mod data;
 mod error;
 mod file;
 mod hours;
+mod hybrid;
 mod numbers;
 mod page;
 mod read;

@@ -6,17 +6,20 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use parquet2::encoding::hybrid_rle::{BitmapIter, Decoder, HybridEncoded};
-use parquet2::encoding::{Encoding, bitpacked};
+use parquet2::encoding::Encoding;
 use parquet2::metadata::{ColumnChunkMetaData, FileMetaData};
 use parquet2::page::{DataPage, DataPageHeader, Page, split_buffer};
 use parquet2::read::{decompress, get_page_iterator, read_metadata};
 
 use super::arena::TextArena;
 use super::error::EncodeError;
+use super::hybrid::Runs;
 use crate::schemas::batch::OwnedActivity;
 use crate::schemas::column::NULL_KEY;
 use crate::schemas::{Dictionary, EventKind, Int64Column, TextColumn};
+
+/// More rows than a page of this engine ever has: a damaged count must not ask for all memory.
+const MAX_PAGE_ROWS: usize = 1 << 22;
 
 /// Number of rows of an object, from its footer.
 ///
@@ -111,6 +114,7 @@ impl<'a> Object<'a> {
             }
             Ok(())
         })?;
+        self.check_rows(name, column.values.len())?;
         Ok(column)
     }
 
@@ -132,6 +136,7 @@ impl<'a> Object<'a> {
             }
             Ok(())
         })?;
+        self.check_rows(name, keys.len())?;
         Ok(TextColumn { keys, dictionary: Arc::new(interner.dictionary) })
     }
 
@@ -158,6 +163,14 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
+    /// A column that lost rows must not shift the others' rows against each other.
+    fn check_rows(&self, name: &str, rows: usize) -> Result<(), EncodeError> {
+        match rows == self.metadata.num_rows {
+            true => Ok(()),
+            false => Err(EncodeError::read(format!("{name} has {rows} of {} rows", self.metadata.num_rows))),
+        }
+    }
+
     /// parquet2 panics at offsets that cannot be.
     fn check_bounds(&self, chunk: &ColumnChunkMetaData) -> Result<(), EncodeError> {
         let meta = chunk.metadata();
@@ -181,55 +194,31 @@ impl<'p> Rows<'p> {
             return Err(EncodeError::read(format!("unexpected encoding {encoding:?}")));
         }
         let (_, levels, values) = split_buffer(page).map_err(EncodeError::read)?;
-        let mut valid = Vec::new();
         let rows = page.num_values();
-        for run in Decoder::new(levels, 1) {
-            let room = rows - valid.len().min(rows);
-            match run.map_err(EncodeError::read)? {
-                HybridEncoded::Rle(value, count) => {
-                    let is_valid = value.first().is_some_and(|value| value & 1 == 1);
-                    valid.resize(valid.len() + count.min(room), is_valid);
-                }
-                HybridEncoded::Bitpacked(bits) => {
-                    valid.extend(BitmapIter::new(bits, 0, room.min(bits.len() * 8)));
-                }
-            }
+        if rows > MAX_PAGE_ROWS {
+            return Err(EncodeError::read("a page has more rows than this engine writes"));
         }
-        match valid.len() == rows {
-            true => Ok(Self { valid, encoding, values }),
-            false => Err(EncodeError::read("a page has fewer levels than rows")),
-        }
+        let mut valid = Vec::with_capacity(rows);
+        Runs::new(levels, 1)?.each(rows, |level, times| {
+            valid.resize(valid.len() + times, level == 1);
+            Ok(())
+        })?;
+        Ok(Self { valid, encoding, values })
     }
 
     /// The values behind the page's dictionary indices.
-    fn indexed<T>(&self, value: impl Fn(u32) -> Option<T>) -> Result<Vec<T>, EncodeError> {
-        let outside = || EncodeError::read("a dictionary index is out of range");
+    fn indexed<T: Copy>(&self, value: impl Fn(u32) -> Option<T>) -> Result<Vec<T>, EncodeError> {
         let count = self.valid.iter().filter(|valid| **valid).count();
+        let mut values = Vec::with_capacity(count);
         let Some((&bits, runs)) = self.values.split_first() else {
             return Err(EncodeError::read("a page has no indices"));
         };
-        if !(1..=32).contains(&bits) {
-            return Err(EncodeError::read("a page's index width is out of range"));
-        }
-        let mut values = Vec::with_capacity(count.min(self.values.len().saturating_mul(8)));
-        for run in Decoder::new(runs, bits.into()) {
-            let room = count - values.len().min(count);
-            match run.map_err(EncodeError::read)? {
-                HybridEncoded::Rle(bytes, times) => {
-                    let index = bytes.iter().rev().fold(0u32, |index, byte| index << 8 | u32::from(*byte));
-                    for _ in 0..times.min(room) {
-                        values.push(value(index).ok_or_else(outside)?);
-                    }
-                }
-                HybridEncoded::Bitpacked(packed) => {
-                    let length = room.min(packed.len() * 8 / usize::from(bits));
-                    let indices = bitpacked::Decoder::<u32>::try_new(packed, bits.into(), length);
-                    for index in indices.map_err(EncodeError::read)? {
-                        values.push(value(index).ok_or_else(outside)?);
-                    }
-                }
-            }
-        }
+        Runs::new(runs, bits)?.each(count, |index, times| {
+            let value =
+                value(index).ok_or_else(|| EncodeError::read("a dictionary index is out of range"))?;
+            values.resize(values.len() + times, value);
+            Ok(())
+        })?;
         Ok(values)
     }
 

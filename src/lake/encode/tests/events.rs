@@ -288,3 +288,26 @@ fn batches_that_do_not_fit_are_refused() {
     let no_ts = spoil(&|batch| batch.columns.truncate(2));
     assert!(matches!(no_ts, Err(EncodeError::Batch { column: "ts" })), "{no_ts:?}");
 }
+
+/// Strict readers want the last group of eight indices whole; parquet2's encoder and decoder do without.
+#[test]
+fn the_last_group_of_indices_is_whole() {
+    let kind = EventKind::Listen;
+    let mut rows = rows(kind, 11, 9);
+    let level = kind.index_of("level").unwrap();
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.fields[kind.index_of("ts").unwrap()] = Cell::Int(BASE_MS);
+        row.fields[level] = Cell::Text(format!("level {}", index % 5));
+    }
+    let body = &encode_all(kind, &one_segment(kind, &rows))[0].1.body;
+    let metadata = parquet2::read::read_metadata(&mut Cursor::new(body)).unwrap();
+    let chunk = &metadata.row_groups[0].columns()[level];
+    let pages =
+        parquet2::read::get_page_iterator(chunk, Cursor::new(body), None, vec![], usize::MAX).unwrap();
+    let last = parquet2::read::decompress(pages.last().unwrap().unwrap(), &mut Vec::new()).unwrap();
+    let parquet2::page::Page::Data(page) = last else { panic!("the chunk ends with a data page") };
+    let (_, _, values) = parquet2::page::split_buffer(&page).unwrap();
+    let (bits, groups) = (3, 2);
+    assert_eq!(values[..2], [bits, groups << 1 | 1]);
+    assert_eq!(values.len(), 2 + usize::from(bits * groups));
+}
