@@ -39,40 +39,56 @@ impl Row {
         self.has(index).then(|| self.slots[index & (MAX_FIELDS - 1)] as i64)
     }
 
+    /// Whether the field that `bit` stands for was met.
     #[inline(always)]
-    fn set(&mut self, index: usize, bits: u64) {
-        self.present |= 1 << (index & (MAX_FIELDS - 1));
+    pub(super) fn has_bit(&self, bit: u32) -> bool {
+        self.present & bit != 0
+    }
+
+    /// Makes the field that `bit` stands for one that was met; its value is still to be put.
+    #[inline(always)]
+    pub(super) fn mark(&mut self, bit: u32) {
+        self.present |= bit;
+    }
+
+    /// Puts the bits of a marked field's value.
+    #[inline(always)]
+    pub(super) fn put(&mut self, index: usize, bits: u64) {
         self.slots[index & (MAX_FIELDS - 1)] = bits;
     }
 
-    /// Makes the field one that was met; its value is still to be set.
+    /// Puts a marked field's text and sets, where repair changed it, the column `raw` of what arrived.
     #[inline(always)]
-    pub(super) fn mark(&mut self, index: usize) {
-        self.present |= 1 << (index & (MAX_FIELDS - 1));
+    pub(super) fn put_text(&mut self, index: usize, raw: Option<usize>, keys: Keys) {
+        self.put(index, u64::from(keys.text));
+        if keys.raw != NULL_KEY
+            && let Some(raw) = raw
+        {
+            self.set(raw, u64::from(keys.raw));
+        }
     }
 
-    #[inline(always)]
+    fn set(&mut self, index: usize, bits: u64) {
+        self.mark(1 << (index & (MAX_FIELDS - 1)));
+        self.put(index, bits);
+    }
+
     pub(super) fn set_integer(&mut self, index: usize, value: i64) {
         self.set(index, value as u64);
     }
 
-    #[inline(always)]
     pub(super) fn set_float(&mut self, index: usize, value: f64) {
         self.set(index, value.to_bits());
     }
 
-    #[inline(always)]
     pub(super) fn set_bool(&mut self, index: usize, value: bool) {
         self.set(index, u64::from(value));
     }
 
     /// Sets a text and, where repair changed it, the column `raw` of what arrived.
-    #[inline(always)]
     pub(super) fn set_text(&mut self, index: usize, raw: Option<usize>, keys: Keys) {
-        self.set(index, u64::from(keys.text));
-        if let (Some(raw), true) = (raw, keys.raw != NULL_KEY) {
-            self.set(raw, u64::from(keys.raw));
-        }
+        self.mark(1 << (index & (MAX_FIELDS - 1)));
+        self.put_text(index, raw, keys);
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) fn decode(
             Some(keys) => keys,
             None => interner.insert_quoted(mark.quoted(json)?)?,
         };
-        row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
+        row.put_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
     }
     for mark in scratch.long.met() {
         let interner = interners.get_mut(mark.index)?.as_mut()?;
@@ -87,7 +87,7 @@ pub(super) fn decode(
             Some(keys) => keys,
             None => interner.insert_quoted(mark.quoted(json)?)?,
         };
-        row.set_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
+        row.put_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
     }
     Some(())
 }
@@ -101,9 +101,9 @@ fn scan(plan: &Plan, scratch: &mut Scratch, row: &mut Row, json: &[u8]) -> Optio
     let mut at = 1;
     let mut next = 0;
     loop {
-        let place = find_member(plan, row, load16(json, at), next)?;
-        let pattern = plan.patterns.get(place)?;
-        at = member(scratch, row, pattern, json, at + pattern.len)?;
+        let (place, pattern) = find_member(plan, row, load16(json, at), next)?;
+        row.mark(pattern.bit);
+        at = member(scratch, row, &pattern, json, at + pattern.len)?;
         next = place + 1;
         match json.get(at)? {
             b',' => at += 1,
@@ -116,16 +116,24 @@ fn scan(plan: &Plan, scratch: &mut Scratch, row: &mut Row, json: &[u8]) -> Optio
     (ends_well && is_ts(row.integer(plan.ts)?)).then_some(())
 }
 
-/// Place in `plan.patterns` of the member whose name `word` begins with, looking from `next` on, then from the
-/// start. None if it is unknown or was there already.
+/// Place in `plan.patterns` of the member whose name `word` begins with: the one at `next`, or else the first found
+/// from there on, then from the start. None if it is unknown or was there already.
 #[inline(always)]
-fn find_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<usize> {
+fn find_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<(usize, KeyPattern)> {
+    match plan.patterns.get(next) {
+        Some(pattern) if pattern.matches(word) && !row.has_bit(pattern.bit) => Some((next, *pattern)),
+        _ => find_other_member(plan, row, word, next),
+    }
+}
+
+fn find_other_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<(usize, KeyPattern)> {
     let (before, after) = plan.patterns.split_at_checked(next)?;
     let place = match after.iter().position(|pattern| pattern.matches(word)) {
         Some(place) => next + place,
         None => before.iter().position(|pattern| pattern.matches(word))?,
     };
-    (!row.has(plan.patterns.get(place)?.index)).then_some(place)
+    let pattern = plan.patterns.get(place).filter(|pattern| !row.has_bit(pattern.bit))?;
+    Some((place, *pattern))
 }
 
 /// Takes one member's value, which begins at `at`; returns where it ends.
@@ -139,23 +147,20 @@ fn member(
 ) -> Option<usize> {
     let index = pattern.index;
     match pattern.kind {
-        FieldType::Text => {
-            row.mark(index);
-            text(scratch, index, json, at)
-        }
+        FieldType::Text => text(scratch, index, json, at),
         FieldType::Int64 => {
             let (value, end) = integer(json, at)?;
-            row.set_integer(index, value);
+            row.put(index, value as u64);
             Some(end)
         }
         FieldType::TimestampMs => {
             let (value, end) = integer(json, at)?;
-            row.set_integer(index, value);
+            row.put(index, value as u64);
             is_registration(value).then_some(end)
         }
         FieldType::Float64 => {
             let (value, end) = float(json, at)?;
-            row.set_float(index, value);
+            row.put(index, value.to_bits());
             Some(end)
         }
         FieldType::Bool => {
@@ -164,7 +169,7 @@ fn member(
             if !value && !rest.starts_with(b"false") {
                 return None;
             }
-            row.set_bool(index, value);
+            row.put(index, u64::from(value));
             Some(at + if value { 4 } else { 5 })
         }
     }

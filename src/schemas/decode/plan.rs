@@ -4,7 +4,7 @@ use super::Interners;
 use super::intern::TextInterner;
 use crate::schemas::field::{EventKind, Field, FieldType, Repair};
 
-/// Fields that an event type may have at most: a bit each in [`super::build::Row::present`].
+/// Fields that an event type may have at most: a bit each in [`super::build::Row`].
 pub(super) const MAX_FIELDS: usize = 32;
 
 /// A member's name as the scanner meets it: `"name":` and, for text, the opening quote; at most sixteen bytes.
@@ -16,6 +16,8 @@ pub(super) struct KeyPattern {
     pub(super) len: usize,
     /// The field's index in [`EventKind::fields`].
     pub(super) index: usize,
+    /// The field's bit in [`super::build::Row`].
+    pub(super) bit: u32,
     /// Type of the field's column.
     pub(super) kind: FieldType,
 }
@@ -28,7 +30,8 @@ impl KeyPattern {
         let mut bytes = [0; 16];
         bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
         let mask = u128::MAX >> (128 - 8 * name.len());
-        Some(Self { bytes: u128::from_le_bytes(bytes), mask, len: name.len(), index, kind: field.kind })
+        let bit = 1 << (index & (MAX_FIELDS - 1));
+        Some(Self { bytes: u128::from_le_bytes(bytes), mask, len: name.len(), index, bit, kind: field.kind })
     }
 
     /// Whether `word`, the next sixteen bytes of the record, begins with this name.

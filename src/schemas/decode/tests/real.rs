@@ -59,14 +59,16 @@ fn three_readers_agree_on_real_records() {
     }
 }
 
+type Property = fn(&str) -> bool;
+
 /// Rows of a column whose text has a property, worked out once for each distinct text.
 struct Tally {
     marks: Vec<bool>,
-    property: fn(&str) -> bool,
+    property: Property,
 }
 
 impl Tally {
-    fn new(property: fn(&str) -> bool) -> Self {
+    fn new(property: Property) -> Self {
         Self { marks: Vec::new(), property }
     }
 
@@ -90,7 +92,7 @@ fn oddities_of_listen_events_are_as_measured() {
     let kind = EventKind::Listen;
     let (mut repairing, mut plain) = (Decoder::new(source(kind), true), Decoder::new(source(kind), false));
     let c1 = |text: &str| text.contains(|c| ('\u{80}'..='\u{9f}').contains(&c));
-    let properties: [(&str, fn(&str) -> bool, usize); 9] = [
+    let properties: [(&str, Property, usize); 9] = [
         ("artist", |text| !text.is_ascii(), 30_470),
         ("song", |text| !text.is_ascii(), 36_978),
         ("artist", c1, 1_112),

@@ -202,6 +202,9 @@ fn held_memory_is_told() {
     // 3 words, 7 integers and floats of 8 bytes, 13 keys of 4 and a bit each, at least.
     assert!(rows - empty >= 1000 * (3 * 8 + 7 * 8 + 13 * 4), "{rows}");
     assert!(rows - empty <= 1000 * 160, "{rows}");
+    decoder.begin(0, 0);
+    let as_before = decoder.finish(0).heap_bytes();
+    assert!(as_before >= 1000 * 100, "without a hint there is room for as many rows as before: {as_before}");
     let rejected = decode_with(&mut decoder, &vec![vec![b'x'; 1000]; 10]).heap_bytes();
     assert!(rejected >= 10 * 1000);
 }
