@@ -207,9 +207,8 @@ impl Counts {
     fn sorted_users(&self, date: &str, ranks: &Ranks) -> Vec<[i64; 5]> {
         let mut on_date = OnDate::new(date);
         let rows = self.users.iter().filter(|key| on_date.holds(key.0));
-        let mut rows: Vec<_> = rows
-            .map(|key| [key.0, key.1, ranks.rank(key.2), ranks.rank(key.3), ranks.rank(key.4)])
-            .collect();
+        let mut rows: Vec<_> =
+            rows.map(|key| [key.0, key.1, ranks.rank(key.2), ranks.rank(key.3), ranks.rank(key.4)]).collect();
         rows.sort_unstable();
         rows
     }

@@ -126,10 +126,9 @@ impl ColumnType {
     fn logical(self) -> Option<LogicalType> {
         match self {
             ColumnType::Text => Some(LogicalType::STRING(StringType::new())),
-            ColumnType::TimestampMs => Some(LogicalType::TIMESTAMP(TimestampType::new(
-                true,
-                TimeUnit::MILLIS(MilliSeconds::new()),
-            ))),
+            ColumnType::TimestampMs => {
+                Some(LogicalType::TIMESTAMP(TimestampType::new(true, TimeUnit::MILLIS(MilliSeconds::new()))))
+            }
             _ => None,
         }
     }

@@ -248,3 +248,17 @@ fn a_sound_topic_is_never_refused() {
         }
     }
 }
+
+#[test]
+fn the_rare_states_are_reached() {
+    let mut missing =
+        vec!["\"kind\":\"gap\"", "\"kind\":\"close\"", "\"lost\":1", "\"topic_id\":\"topic-3\""];
+    for seed in 0..500 {
+        let mut schedule = Schedule::new(seed, Mutant::None);
+        (0..STEPS).for_each(|_| schedule.step());
+        let world = lock(&schedule.world);
+        let texts: Vec<_> = world.objects.values().map(|body| String::from_utf8_lossy(body)).collect();
+        missing.retain(|state| !texts.iter().any(|text| text.contains(state)));
+    }
+    assert!(missing.is_empty(), "never seen: {missing:?}");
+}

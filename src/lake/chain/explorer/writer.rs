@@ -157,7 +157,7 @@ impl Writer {
             let decision = match chain.decide(&own).await? {
                 Decided::Own => own,
                 Decided::Adopted(_) if self.mutant == Mutant::IgnoreOthers => own,
-                Decided::Adopted(theirs) => theirs,
+                Decided::Adopted(theirs) => *theirs,
             };
             if decision.kind == EntryKind::Gap {
                 chain.receipt(&decision, Vec::new()).await?;

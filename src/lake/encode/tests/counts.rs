@@ -41,10 +41,12 @@ fn naive_songs(rows: &[Row], date: &str) -> Vec<SongCount> {
     let kind = EventKind::Listen;
     let mut plays = BTreeMap::new();
     for row in rows.iter().filter(|row| utc_date(pane(kind, row)) == date) {
-        let key = (pane(kind, row), text(kind, row, "artist"), text(kind, row, "song"), text(kind, row, "level"));
+        let key =
+            (pane(kind, row), text(kind, row, "artist"), text(kind, row, "song"), text(kind, row, "level"));
         *plays.entry(key).or_insert(0) += 1;
     }
-    let count = |((pane_start, artist, song, level), plays)| SongCount { pane_start, artist, song, level, plays };
+    let count =
+        |((pane_start, artist, song, level), plays)| SongCount { pane_start, artist, song, level, plays };
     plays.into_iter().map(count).collect()
 }
 

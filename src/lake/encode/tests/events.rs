@@ -241,7 +241,8 @@ fn types_are_the_designs() {
     for kind in EventKind::ALL {
         let object = Encoder::new().unwrap().encode_empty(Table::Events(kind), String::new(), &meta(kind));
         let table = read_table(&object.unwrap().body);
-        let of = |name: &str| table.iter().find(|(column, ..)| column == name).map(|(_, kind, _)| kind.clone());
+        let of =
+            |name: &str| table.iter().find(|(column, ..)| column == name).map(|(_, kind, _)| kind.clone());
         for name in ["ts", "registration", "kafka_timestamp"] {
             assert_eq!(of(name), Some(timestamp.clone()), "{name}");
         }
@@ -278,7 +279,8 @@ fn batches_that_do_not_fit_are_refused() {
     assert!(matches!(key, Err(EncodeError::Key { column: "level", key: 9 })), "{key:?}");
     let kind_of_column = spoil(&|batch| {
         let column = kind.index_of("lat").unwrap();
-        batch.columns[column] = Column::Text(TextColumn { keys: vec![NULL_KEY; 10], dictionary: Arc::default() });
+        batch.columns[column] =
+            Column::Text(TextColumn { keys: vec![NULL_KEY; 10], dictionary: Arc::default() });
     });
     assert!(matches!(kind_of_column, Err(EncodeError::Batch { column: "lat" })), "{kind_of_column:?}");
     let short = spoil(&|batch| batch.timestamps.clear());

@@ -68,7 +68,9 @@ pub(super) fn rows(kind: EventKind, count: usize, seed: u64) -> Vec<Row> {
     let shapes: Vec<(u64, u64)> = kind
         .fields()
         .iter()
-        .map(|_| ([0, 0, 30, 100][random.below(4) as usize], [1, 2, 7, 300, 1 << 40][random.below(5) as usize]))
+        .map(|_| {
+            ([0, 0, 30, 100][random.below(4) as usize], [1, 2, 7, 300, 1 << 40][random.below(5) as usize])
+        })
         .collect();
     let mut offset = random.below(1000) as i64;
     (0..count)
