@@ -35,6 +35,8 @@ pub enum Mutant {
     CountOwnRows,
     /// Reading goes on elsewhere than at the head's end.
     SkipTo,
+    /// The next epoch is opened without closing the one before.
+    LeaveOpen,
 }
 
 const WRITERS: usize = 3;
@@ -216,6 +218,11 @@ fn not_reading_the_topic_id_is_found() {
 #[test]
 fn counting_own_rows_is_found() {
     must_be_found(Mutant::CountOwnRows, "counts-equal-data");
+}
+
+#[test]
+fn not_closing_an_epoch_is_found() {
+    must_be_found(Mutant::LeaveOpen, "closed");
 }
 
 #[test]
