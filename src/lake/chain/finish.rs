@@ -180,10 +180,10 @@ fn by_names<'a>(
     objects: Vec<NewObject>,
 ) -> Result<Vec<NewObject>, Refusal> {
     let differ = |name: &str| Refusal::ObjectsDiffer {
-        chain: decision.chain().to_string(),
+        chain: decision.chain().to_string().into(),
         start: decision.start,
-        name: name.to_owned(),
-        code_version: decision.code_version.clone(),
+        name: name.into(),
+        code_version: decision.code_version.as_str().into(),
     };
     let mut made = HashMap::with_capacity(objects.len());
     for object in objects {

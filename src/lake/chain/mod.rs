@@ -72,7 +72,7 @@ pub enum Decided {
     /// One's own: go on to write it.
     Own,
     /// Another writer's: its end and names hold. A gap among them has no objects.
-    Adopted(Decision),
+    Adopted(Box<Decision>),
 }
 
 /// One partition's chain in a store. Holds no state of its own: several may work on the same chain at once.
@@ -159,7 +159,7 @@ impl Chain {
             return Err(self.closed().into());
         }
         tracing::info!(chain = %self.key, start = own.start, end = standing.end, by = standing.writer, "entry adopted");
-        Ok(Decided::Adopted(standing))
+        Ok(Decided::Adopted(Box::new(standing)))
     }
 
     /// The entry that begins at `start`, if there is one.
@@ -192,7 +192,7 @@ impl Chain {
     }
 
     fn closed(&self) -> Refusal {
-        Refusal::ClosedEpoch { chain: self.key.to_string(), topic: self.key.topic.clone() }
+        Refusal::ClosedEpoch { chain: self.key.to_string().into(), topic: self.key.topic.as_str().into() }
     }
 
     fn missing(&self, start: i64) -> ChainError {

@@ -124,7 +124,7 @@ impl Chain {
     ) -> Result<Decision, ChainError> {
         let gap = self.draft(EntryKind::Gap, start, end, head);
         match self.decide(&gap).await? {
-            Decided::Adopted(standing) => Ok(standing),
+            Decided::Adopted(standing) => Ok(*standing),
             Decided::Own => {
                 tracing::warn!(chain = %self.key, start, end, "retention took records before they were read");
                 self.receipt(&gap, Vec::new()).await?;

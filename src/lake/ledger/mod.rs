@@ -6,6 +6,8 @@
 mod records;
 mod recovery;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub use records::{
     Decision, EntryKind, EpochRecord, FORMAT, Fingerprint, Hex64, LedgerError, Receipt, ReceiptObject,

@@ -67,7 +67,8 @@ pub fn plan_recovery(chain: &ChainKey, head: Option<(&Decision, bool)>, log: &Lo
         return resume_or_gap(0, log);
     };
     if decision.kind == EntryKind::Close {
-        let why = Refusal::ClosedEpoch { chain: chain.to_string(), topic: chain.topic.clone() };
+        let why =
+            Refusal::ClosedEpoch { chain: chain.to_string().into(), topic: chain.topic.as_str().into() };
         return RecoveryPlan::Refuse { why };
     }
     if let Err(why) = check_log_end(chain, decision.end, log.end) {
@@ -104,7 +105,7 @@ fn resume_or_gap(at: i64, log: &LogView) -> RecoveryPlan {
 /// [`Refusal::LogEndBelowHead`].
 pub fn check_log_end(chain: &ChainKey, head_end: i64, log_end: i64) -> Result<(), Refusal> {
     if log_end < head_end {
-        let (chain, topic) = (chain.to_string(), chain.topic.clone());
+        let (chain, topic) = (chain.to_string().into(), chain.topic.as_str().into());
         return Err(Refusal::LogEndBelowHead { chain, topic, log_end, head_end });
     }
     Ok(())
@@ -129,8 +130,8 @@ pub fn check_identity(
         if let (Some(recorded), Some(found)) = (recorded, found)
             && recorded != found
         {
-            let (recorded, found) = (recorded.to_owned(), found.to_owned());
-            return Err(Refusal::TopicRecreated { topic: topic.to_owned(), epoch, what, recorded, found });
+            let (recorded, found) = (recorded.into(), found.into());
+            return Err(Refusal::TopicRecreated { topic: topic.into(), epoch, what, recorded, found });
         }
     }
     Ok(())
@@ -145,11 +146,11 @@ pub fn check_schema_version(decision: &Decision) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::UnknownSchemaVersion {
-        chain: decision.chain().to_string(),
+        chain: decision.chain().to_string().into(),
         start: decision.start,
         found: decision.schema_version,
         supported: SCHEMA_VERSION,
-        code_version: decision.code_version.clone(),
+        code_version: decision.code_version.as_str().into(),
     })
 }
 
@@ -177,8 +178,8 @@ pub fn check_fingerprint(
         ObservedRecord::Hash(hash) if hash == fingerprint.hash.0 => Ok(()),
         ObservedRecord::Expired => Ok(()),
         _ => Err(Refusal::FingerprintMismatch {
-            chain: chain.to_string(),
-            topic: chain.topic.clone(),
+            chain: chain.to_string().into(),
+            topic: chain.topic.as_str().into(),
             offset: fingerprint.offset,
         }),
     }
@@ -204,14 +205,14 @@ pub fn check_finished(
         return Ok(());
     }
     Err(Refusal::RecordsDiffer {
-        chain: decision.chain().to_string(),
-        topic: decision.topic.clone(),
+        chain: decision.chain().to_string().into(),
+        topic: decision.topic.as_str().into(),
         start: decision.start,
         end: decision.end,
         found: records,
-        found_checksum: Hex64(checksum).to_string(),
+        found_checksum: Hex64(checksum),
         decided: decision.records,
-        decided_checksum: decision.checksum.to_string(),
+        decided_checksum: decision.checksum,
     })
 }
 

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::records::Hex64;
+
 /// A state in which going on could lose or double records.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
@@ -12,15 +14,15 @@ pub enum Refusal {
     )]
     TopicRecreated {
         /// Kafka topic.
-        topic: String,
+        topic: Box<str>,
         /// The epoch whose record differs.
         epoch: u32,
         /// `cluster id` or `topic id`.
         what: &'static str,
         /// What the epoch record says.
-        recorded: String,
+        recorded: Box<str>,
         /// What the broker says.
-        found: String,
+        found: Box<str>,
     },
     /// The log is shorter than what the lake holds.
     #[error(
@@ -29,9 +31,9 @@ pub enum Refusal {
     )]
     LogEndBelowHead {
         /// Topic, epoch and partition.
-        chain: String,
+        chain: Box<str>,
         /// Kafka topic.
-        topic: String,
+        topic: Box<str>,
         /// End of the log.
         log_end: i64,
         /// End of the chain's head.
@@ -44,9 +46,9 @@ pub enum Refusal {
     )]
     FingerprintMismatch {
         /// Topic, epoch and partition.
-        chain: String,
+        chain: Box<str>,
         /// Kafka topic.
-        topic: String,
+        topic: Box<str>,
         /// Offset of the record.
         offset: i64,
     },
@@ -58,9 +60,9 @@ pub enum Refusal {
     )]
     RecordsDiffer {
         /// Topic, epoch and partition.
-        chain: String,
+        chain: Box<str>,
         /// Kafka topic.
-        topic: String,
+        topic: Box<str>,
         /// First offset.
         start: i64,
         /// End, exclusive.
@@ -68,11 +70,11 @@ pub enum Refusal {
         /// Records found.
         found: u64,
         /// Their checksum.
-        found_checksum: String,
+        found_checksum: Hex64,
         /// Records decided.
         decided: u64,
         /// Their checksum.
-        decided_checksum: String,
+        decided_checksum: Hex64,
     },
     /// An unfinished decision has a schema that this program cannot write.
     #[error(
@@ -82,7 +84,7 @@ pub enum Refusal {
     )]
     UnknownSchemaVersion {
         /// Topic, epoch and partition.
-        chain: String,
+        chain: Box<str>,
         /// The entry's start.
         start: i64,
         /// Its schema version.
@@ -90,7 +92,7 @@ pub enum Refusal {
         /// This program's.
         supported: u32,
         /// The program to run.
-        code_version: String,
+        code_version: Box<str>,
     },
     /// The epoch was closed; a newer one goes on.
     #[error(
@@ -99,9 +101,9 @@ pub enum Refusal {
     )]
     ClosedEpoch {
         /// Topic, epoch and partition.
-        chain: String,
+        chain: Box<str>,
         /// Kafka topic.
-        topic: String,
+        topic: Box<str>,
     },
     /// The topic's log is not immutable.
     #[error(
@@ -110,9 +112,9 @@ pub enum Refusal {
     )]
     Compacted {
         /// Kafka topic.
-        topic: String,
+        topic: Box<str>,
         /// The setting as found.
-        policy: String,
+        policy: Box<str>,
     },
     /// The objects made for an unfinished decision are not those that it names.
     #[error(
@@ -122,13 +124,13 @@ pub enum Refusal {
     )]
     ObjectsDiffer {
         /// Topic, epoch and partition.
-        chain: String,
+        chain: Box<str>,
         /// The entry's start.
         start: i64,
         /// The object.
-        name: String,
+        name: Box<str>,
         /// The program that decided.
-        code_version: String,
+        code_version: Box<str>,
     },
 }
 
@@ -139,7 +141,7 @@ impl Refusal {
     /// [`Refusal::Compacted`].
     pub fn check_cleanup_policy(topic: &str, policy: &str) -> Result<(), Refusal> {
         if policy.split(',').any(|part| part.trim() == "compact") {
-            return Err(Refusal::Compacted { topic: topic.to_owned(), policy: policy.to_owned() });
+            return Err(Refusal::Compacted { topic: topic.into(), policy: policy.into() });
         }
         Ok(())
     }

@@ -188,12 +188,8 @@ impl<'a> Check<'a> {
             let range = decision.range().to_string();
             self.report.damage.push(Damage::RecordsDiffer { range, decided: decision.records, found });
         }
-        let (songs, users) = self.recount.left();
-        for (day, keys) in songs {
-            self.counts(decision.range().song_counts(day), keys);
-        }
-        for (day, keys) in users {
-            self.counts(decision.range().user_activity(day), keys);
+        for (name, keys) in self.recount.left(&decision.range()) {
+            self.counts(name, keys);
         }
         self.report
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::lake::encode::{SongCount, UserActive};
-use crate::lake::layout::Day;
+use crate::lake::layout::{Day, RangeKey};
 use crate::schemas::batch::Activity;
 use crate::schemas::{Dictionary, TextColumn};
 
@@ -72,11 +72,11 @@ impl Recount {
         differences(self.users.remove(&day).unwrap_or_default(), found)
     }
 
-    /// Days with counts that no object was compared with: song counts, then user activity.
-    pub fn left(&self) -> (Vec<(Day, u64)>, Vec<(Day, u64)>) {
-        let left =
-            |days: &BTreeMap<Day, Counts>| days.iter().map(|(&day, keys)| (day, keys.len() as u64)).collect();
-        (left(&self.songs), left(&self.users))
+    /// What no object was compared with: the name of the object of `range` that should be there, and its keys.
+    pub fn left(&self, range: &RangeKey) -> Vec<(String, u64)> {
+        let songs = self.songs.iter().map(|(&day, keys)| (range.song_counts(day), keys.len() as u64));
+        let users = self.users.iter().map(|(&day, keys)| (range.user_activity(day), keys.len() as u64));
+        songs.chain(users).collect()
     }
 }
 

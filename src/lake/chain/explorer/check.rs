@@ -76,6 +76,7 @@ impl Check<'_> {
     fn chain(&mut self, chain: &ChainKey, log: &Generation, current: bool) {
         let prefix = chain.ledger_prefix();
         let world = self.world;
+        let newer = Name::Epoch { topic: TOPIC.into(), epoch: chain.epoch + 1 }.to_string();
         let entries = world.objects.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
         let (mut end, mut previous, mut closed) = (0, None, false);
         for (name, body) in entries {
@@ -90,6 +91,9 @@ impl Check<'_> {
             self.entry(chain, &entry, log, current);
             closed = entry.kind == EntryKind::Close;
             (end, previous) = (entry.end, Some(start));
+        }
+        if world.objects.contains_key(&newer) && !closed {
+            self.fail(format!("closed: {chain} can be extended, though there is a newer epoch"));
         }
     }
 

@@ -35,6 +35,8 @@ pub enum Mutant {
     CountOwnRows,
     /// Reading goes on elsewhere than at the head's end.
     SkipTo,
+    /// The next epoch is opened without closing the one before.
+    LeaveOpen,
 }
 
 const WRITERS: usize = 3;
@@ -219,6 +221,11 @@ fn counting_own_rows_is_found() {
 }
 
 #[test]
+fn not_closing_an_epoch_is_found() {
+    must_be_found(Mutant::LeaveOpen, "closed");
+}
+
+#[test]
 fn resuming_elsewhere_is_found() {
     must_be_found(Mutant::SkipTo, "contiguous");
 }
@@ -247,4 +254,18 @@ fn a_sound_topic_is_never_refused() {
             assert!(!world.wants_epoch || world.log.len() > 1, "schedule {seed}");
         }
     }
+}
+
+#[test]
+fn the_rare_states_are_reached() {
+    let mut missing =
+        vec!["\"kind\":\"gap\"", "\"kind\":\"close\"", "\"lost\":1", "\"topic_id\":\"topic-3\""];
+    for seed in 0..500 {
+        let mut schedule = Schedule::new(seed, Mutant::None);
+        (0..STEPS).for_each(|_| schedule.step());
+        let world = lock(&schedule.world);
+        let texts: Vec<_> = world.objects.values().map(|body| String::from_utf8_lossy(body)).collect();
+        missing.retain(|state| !texts.iter().any(|text| text.contains(state)));
+    }
+    assert!(missing.is_empty(), "never seen: {missing:?}");
 }

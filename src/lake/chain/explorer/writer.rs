@@ -9,9 +9,9 @@ use super::Mutant;
 use super::world::{MemoryStore, Shared, lock, turn, view};
 use crate::lake::chain::{Chain, ChainError, Decided, Hint, open_epoch, open_next_epoch};
 use crate::lake::codec::{CodecError, NewObject, ObjectCodec, StandingObject};
-use crate::lake::layout::{ChainKey, Day, Hour, RangeKey};
+use crate::lake::layout::{ChainKey, Day, Hour, Name, RangeKey};
 use crate::lake::ledger::{
-    Decision, EntryKind, Fingerprint, Hex64, ObservedRecord, check_fingerprint, check_finished,
+    Decision, EntryKind, EpochRecord, Fingerprint, Hex64, ObservedRecord, check_fingerprint, check_finished,
 };
 use crate::lake::store::Store;
 use crate::schemas::EventKind;
@@ -157,7 +157,7 @@ impl Writer {
             let decision = match chain.decide(&own).await? {
                 Decided::Own => own,
                 Decided::Adopted(_) if self.mutant == Mutant::IgnoreOthers => own,
-                Decided::Adopted(theirs) => theirs,
+                Decided::Adopted(theirs) => *theirs,
             };
             if decision.kind == EntryKind::Gap {
                 chain.receipt(&decision, Vec::new()).await?;
@@ -292,6 +292,15 @@ pub async fn operator(world: Shared) {
             continue;
         }
         let id = lock(&world).topic_id();
+        if lock(&world).mutant == Mutant::LeaveOpen {
+            let epochs = lock(&world).objects.keys().filter(|name| name.ends_with("epoch.json")).count();
+            let name = Name::Epoch { topic: TOPIC.into(), epoch: epochs as u32 + 1 }.to_string();
+            if let Ok(body) = EpochRecord::new(None, Some(&id)).to_bytes(&name) {
+                let _ = store.create(&name, body).await;
+            }
+            lock(&world).wants_epoch = false;
+            continue;
+        }
         let opened =
             open_next_epoch(&store, TOPIC, EventKind::Listen, 2, None, Some(&id), "operator", &LineCodec)
                 .await;
