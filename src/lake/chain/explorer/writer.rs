@@ -141,11 +141,14 @@ impl Writer {
         if self.mutant == Mutant::SkipTo && lock(&self.world).rng.chance(10) {
             at += 1;
         }
+        let mut holes = 0;
         loop {
             let length = 1 + lock(&self.world).rng.below(6) as i64;
-            let end = lock(&self.world).current().end().min(at + length);
+            let end = lock(&self.world).current().end().min(at + length + holes);
             let Ok(rows) = self.read(at, end).await else { return Ok(()) };
             let Some(last) = rows.last() else {
+                // Nothing is cut without a record: the position passes any run of holes first.
+                holes += length;
                 turn().await;
                 if lock(&self.world).rng.chance(20) {
                     return Ok(());
@@ -165,7 +168,7 @@ impl Writer {
                 let Ok(rows) = self.read(decision.start, decision.end).await else { return Ok(()) };
                 self.finish(chain, &decision, &rows, false).await?;
             }
-            at = decision.end;
+            (at, holes) = (decision.end, 0);
             head = Some(decision);
         }
     }
