@@ -106,6 +106,11 @@ impl Job {
             check_schema_version(&decision).map_err(ChainError::from)?;
             check_finished(&decision, records, checksum, survivors_only).map_err(ChainError::from)?;
         }
+        if decision.kind != EntryKind::Data {
+            // Another writer found the range gone.
+            let receipt = self.chain.receipt(&decision, Vec::new()).await?;
+            return Ok(Uploaded { decision, receipt, outcome });
+        }
         work.beat();
         crate::fault::point("uploader.write").await;
         let encoding = decision.clone();
@@ -139,12 +144,10 @@ impl Job {
         draft.watermark = clock.map(|clock| clock - self.lateness_ms);
         match self.chain.decide(&draft).await? {
             Decided::Own => Ok((draft, range, "own")),
-            Decided::Adopted(decision) if decision.end > self.end => {
-                Err(UploadError::Longer(Box::new(decision)))
-            }
+            Decided::Adopted(decision) if decision.end > self.end => Err(UploadError::Longer(decision)),
             Decided::Adopted(decision) => {
                 let range = range.until(decision.end);
-                Ok((decision, range, "adopted"))
+                Ok((*decision, range, "adopted"))
             }
         }
     }
