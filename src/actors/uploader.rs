@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::heartbeat::Heartbeat;
 use super::upload::{Job, UploadError, Uploaded};
@@ -68,9 +68,9 @@ pub struct Uploader {
     unfinished: Option<Unfinished>,
     read_from: i64,
     uploading: bool,
+    /// Its one permit is held by the upload under way.
+    slot: Arc<Semaphore>,
     due: Option<SpawnHandle>,
-    /// Deliveries that wait for room.
-    waiting: Vec<oneshot::Sender<()>>,
     drains: Vec<oneshot::Sender<bool>>,
 }
 
@@ -94,8 +94,8 @@ impl Uploader {
             unfinished: None,
             read_from: 0,
             uploading: false,
+            slot: Arc::new(Semaphore::new(1)),
             due: None,
-            waiting: Vec::new(),
             drains: Vec::new(),
         }
     }
@@ -200,9 +200,19 @@ impl Uploader {
         };
         let range = self.pending.range(job.end);
         let timer = self.around.metrics.upload_seconds.start_timer();
-        ctx.spawn(job.run(range).into_actor(self).map(move |result, actor, ctx| {
+        let slot = Arc::clone(&self.slot);
+        // A task of its own: while a delivery waits for room, an actor's context polls nothing that it has spawned.
+        let upload = actix::spawn(async move {
+            let _busy = slot.acquire_owned().await;
+            job.run(range).await
+        });
+        ctx.spawn(upload.into_actor(self).map(move |result, actor, ctx| {
             timer.observe_duration();
             actor.uploading = false;
+            let Ok(result) = result else {
+                tracing::error!(partition = %actor.partition, "the upload panicked");
+                return ctx.stop();
+            };
             match result {
                 Ok(uploaded) => actor.uploaded(uploaded, ctx),
                 Err(UploadError::Longer(decision)) => actor.adopted_longer(*decision, ctx),
@@ -240,9 +250,6 @@ impl Uploader {
         });
         ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
         self.head = Some(decision);
-        self.waiting.drain(..).for_each(|waiting| {
-            let _ = waiting.send(());
-        });
         self.arm(ctx);
         self.consider(false, ctx);
     }
@@ -252,9 +259,6 @@ impl Uploader {
         tracing::info!(partition = %self.partition, start = decision.start, end = decision.end, "a longer range is adopted");
         self.around.gate.set_urgent(true);
         self.unfinished = Some(Unfinished { survivors_from: decision.start, decision });
-        self.waiting.drain(..).for_each(|waiting| {
-            let _ = waiting.send(());
-        });
         self.consider(false, ctx);
     }
 
@@ -330,9 +334,9 @@ impl Handler<Deliver> for Uploader {
         if !(self.uploading && self.is_due()) || self.unfinished.is_some() {
             return now(Delivered::Taken);
         }
-        let (room, waits) = oneshot::channel();
-        self.waiting.push(room);
-        AtomicResponse::new(Box::pin(waits.into_actor(self).map(|_, _, _| Delivered::Taken)))
+        let slot = Arc::clone(&self.slot);
+        let room = async move { drop(slot.acquire_owned().await) };
+        AtomicResponse::new(Box::pin(room.into_actor(self).map(|(), _, _| Delivered::Taken)))
     }
 }
 
