@@ -1,5 +1,6 @@
 """Real input through a real broker into a local lake, undisturbed and disturbed."""
 
+import pytest
 import random
 import signal
 
@@ -7,6 +8,7 @@ import lake
 from harness import wait_until
 
 
+@pytest.mark.slow
 def test_every_record_arrives_once(db, loaded, engine):
     """`run --exit-at-end` over all four topics: all rows, all columns, both count tables, and `verify` agrees."""
     whole = engine(loaded, "whole")
@@ -20,6 +22,7 @@ def test_every_record_arrives_once(db, loaded, engine):
     assert whole.entries() == before
 
 
+@pytest.mark.slow
 def test_kills_lose_and_repeat_nothing(db, loaded, engine):
     """SIGKILL five times and SIGTERM twice on the way, each after some more of the ledger was written."""
     killed = engine(loaded, "killed", lake__upload_interval="1s", lake__max_batch_bytes="1MiB",
