@@ -8,7 +8,6 @@ import lake
 from harness import wait_until
 
 
-@pytest.mark.slow
 def test_every_record_arrives_once(db, loaded, engine):
     """`run --exit-at-end` over all four topics: all rows, all columns, both count tables, and `verify` agrees."""
     whole = engine(loaded, "whole")
