@@ -171,7 +171,7 @@ fn encode(criterion: &mut Criterion) {
     group.bench_function("listen_events", |bencher| bencher.iter(&mut hour));
     group.bench_function("count", |bencher| bencher.iter(|| count(black_box(&segments))));
 
-    let counts = count(&segments);
+    let counts = count(&segments).into_tables();
     let date = groups[0].date.clone();
     let mut songs = || encoder.encode_song_counts(&counts, &date, "bench".to_owned(), &meta);
     let rows = songs().map_or(0, |object| object.rows);

@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` shows how the modules fit; [`pipeline`] holds all wiring.
 
 pub mod actors;
+pub mod allocator;
 pub mod charts;
 pub mod cli;
 pub mod config;

@@ -26,6 +26,7 @@ use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed};
 use crate::kafka::{Log, TopicPartition};
 use crate::lake::chain::{Chain, open_next_epoch};
+use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
 use crate::lake::parquet::ParquetCodec;
@@ -89,8 +90,10 @@ fn writer() -> String {
 /// The group consumer's settings. What the guarantees rest on is set last, so that no property overrides it.
 fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
     let mut config = client_config(&settings.kafka);
-    // A queue is bounded for each partition; one fetched chunk may come on top of the bound.
-    let queue_kib = (settings.memory.fetch_budget / 1024 / partitions.max(1) / 2).clamp(64, 65_536);
+    // A queue is bounded for each partition, by the messages' own bytes: librdkafka's bookkeeping takes about as much
+    // again for records of some 500 bytes. One fetched chunk, compressed four to five times, may come on top.
+    let queue_kib = (settings.memory.fetch_budget / 1024 / partitions.max(1) / 3).clamp(64, 65_536);
+    let fetch_kib = (queue_kib / 8).max(16);
     config
         .set("group.id", &settings.kafka.group_id)
         .set("session.timeout.ms", settings.kafka.session_timeout.as_millis().to_string())
@@ -102,7 +105,7 @@ fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
         .set("enable.partition.eof", "true")
         .set("queued.max.messages.kbytes", queue_kib.to_string())
         .set("queued.min.messages", "1000000")
-        .set("max.partition.fetch.bytes", (queue_kib * 1024).to_string())
+        .set("max.partition.fetch.bytes", (fetch_kib * 1024).to_string())
         // The default of a second would leave a drained queue empty for as long.
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.wait.max.ms", "100");
@@ -130,6 +133,7 @@ struct Actors {
     feed: Arc<dyn Feed>,
     log: Arc<dyn Log>,
     writer: String,
+    encoders: Arc<Encoders>,
     slot: AggregatorSlot,
     gates: Mutex<BTreeMap<TopicPartition, Arc<Gate>>>,
     /// One for each core: partitions are spread over them.
@@ -200,6 +204,7 @@ impl Factory for Actors {
         let around = Surroundings {
             chain: Chain::new(Arc::clone(&self.store), key, source.kind, epoch.clone(), self.writer.clone()),
             log: Arc::clone(&self.log),
+            encoders: Arc::clone(&self.encoders),
             gate: self.gate(source),
             status,
             receipted: aggregator.clone().recipient(),
@@ -263,7 +268,11 @@ pub fn run(settings: Settings, options: RunOptions) -> anyhow::Result<()> {
     System::new().block_on(run_in_system(settings, options, partitions))
 }
 
-async fn run_in_system(settings: Settings, options: RunOptions, partitions: usize) -> anyhow::Result<()> {
+async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: usize) -> anyhow::Result<()> {
+    if options.exit_at_end {
+        // A partition that was read to its end is not waited for.
+        settings.windows.idle_after = Duration::ZERO;
+    }
     let store = open_store(&settings).await?;
     let board = StatusBoard::default();
     let waker = Arc::new(Waker::default());
@@ -316,6 +325,7 @@ async fn run_in_system(settings: Settings, options: RunOptions, partitions: usiz
             feed: Arc::clone(&feed),
             log: Arc::clone(&log),
             writer: writer(),
+            encoders: Arc::new(Encoders::new(cores, settings.lake.compression_level)),
             slot,
             gates: Mutex::default(),
             workers: (0..cores).map(|_| Arbiter::new().handle()).collect(),

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use futures::stream::{self, Stream};
 use thiserror::Error;
 
 use super::heartbeat::Heartbeat;
 use crate::kafka::{Log, LogError};
 use crate::lake::chain::{Chain, ChainError, Decided, Unfinished};
-use crate::lake::codec::CodecError;
+use crate::lake::codec::{CodecError, NewObject};
+use crate::lake::encoders::Encoders;
 use crate::lake::ledger::{Decision, EntryKind, Hex64, Receipt, check_finished, check_schema_version};
-use crate::lake::parquet::{ParquetCodec, failed};
-use crate::lake::pending::{Encoded, Range};
+use crate::lake::parquet::{ParquetCodec, count_objects, failed};
+use crate::lake::pending::Range;
 use crate::schemas::Source;
 
 /// What one upload works on.
@@ -22,6 +24,8 @@ pub struct Job {
     pub log: Arc<dyn Log>,
     /// The partition.
     pub source: Arc<Source>,
+    /// Encode its objects.
+    pub encoders: Arc<Encoders>,
     /// Shows progress.
     pub heartbeat: Arc<Heartbeat>,
     /// The last receipted entry.
@@ -64,9 +68,6 @@ pub enum UploadError {
     /// Another writer decided a range that is longer than what was read.
     #[error("another writer decided up to offset {}", .0.end)]
     Longer(Box<Decision>),
-    /// The encoding thread ended.
-    #[error("encoding failed: {0}")]
-    Encoding(#[from] tokio::task::JoinError),
 }
 
 impl UploadError {
@@ -75,7 +76,7 @@ impl UploadError {
         match self {
             UploadError::Chain(error) => error.is_transient(),
             UploadError::Log(_) => true,
-            UploadError::Codec(_) | UploadError::Longer(_) | UploadError::Encoding(_) => false,
+            UploadError::Codec(_) | UploadError::Longer(_) => false,
         }
     }
 }
@@ -93,10 +94,10 @@ impl Job {
         let ids = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
         self.chain.check_identity(ids.0, ids.1).map_err(ChainError::from)?;
         work.beat();
-        let (decision, range, outcome) = match &self.unfinished {
+        let Taken { decision, range, counts, outcome } = match &self.unfinished {
             Some(unfinished) => {
                 let outcome = if unfinished.survivors_only() { "lost" } else { "finished" };
-                (unfinished.decision.clone(), range, outcome)
+                Taken { decision: unfinished.decision.clone(), range, counts: None, outcome }
             }
             None => self.decide(range).await?,
         };
@@ -113,48 +114,88 @@ impl Job {
         }
         work.beat();
         crate::fault::point("uploader.write").await;
-        let encoding = decision.clone();
-        let Encoded { records, counts } = blocking(move || {
-            let counts = range.counts().map_err(|error| failed(&encoding.range().to_string(), error))?;
-            range.encode(&encoding, &counts)
-        })
-        .await?;
+        let counts = match counts {
+            Some(counts) => counts,
+            None => self.count(&decision, range.clone()).await?,
+        };
         work.beat();
-        let receipt = self.chain.finish(&decision, records, || Ok(counts), &ParquetCodec).await?;
+        let records = self.encode(range, &decision)?;
+        let receipt = self.chain.finish(&decision, records, counts, &ParquetCodec).await?;
         Ok(Uploaded { decision, receipt, outcome })
     }
 
-    async fn decide(&self, range: Range) -> Result<(Decision, Range, &'static str), UploadError> {
+    async fn decide(&self, range: Range) -> Result<Taken, UploadError> {
         let mut draft = self.chain.draft(EntryKind::Data, self.start, self.end, self.head.as_ref());
         let before = self.head.as_ref().and_then(|head| head.clock_ms);
-        let (key, table, future_limit) = (draft.range(), self.source.kind, self.future_limit_ms);
-        let (range, names, records, checksum, fingerprint, clock) = blocking(move || {
-            let counts = range.counts().map_err(|error| failed(&key.to_string(), error))?;
-            let names = range.names(&key, table, &counts)?;
-            let (records, checksum) = range.checksum();
-            let (fingerprint, clock) = (range.fingerprint(), range.clock(before, future_limit));
-            Ok((range, names, records, checksum, fingerprint, clock))
-        })
-        .await?;
-        draft.objects = names;
-        draft.records = records;
-        draft.checksum = Hex64(checksum);
-        draft.fingerprint = fingerprint;
-        draft.clock_ms = clock;
-        draft.watermark = clock.map(|clock| clock - self.lateness_ms);
+        let (table, future_limit, lateness_ms) = (self.source.kind, self.future_limit_ms, self.lateness_ms);
+        let described = draft.range().to_string();
+        let (draft, range, counts) = self
+            .encoders
+            .run(described.clone(), move |encoder| {
+                let counts = range.counts().map_err(|error| failed(&described, error))?;
+                draft.objects = range.names(&draft.range(), table, &counts)?;
+                let (records, checksum) = range.checksum();
+                draft.records = records;
+                draft.checksum = Hex64(checksum);
+                draft.fingerprint = range.fingerprint();
+                draft.clock_ms = range.clock(before, future_limit);
+                draft.watermark = draft.clock_ms.map(|clock| clock - lateness_ms);
+                let counts = count_objects(encoder, &draft, &counts)?;
+                Ok((draft, range, counts))
+            })
+            .await?;
         match self.chain.decide(&draft).await? {
-            Decided::Own => Ok((draft, range, "own")),
+            Decided::Own => Ok(Taken { decision: draft, range, counts: Some(counts), outcome: "own" }),
             Decided::Adopted(decision) if decision.end > self.end => Err(UploadError::Longer(decision)),
             Decided::Adopted(decision) => {
                 let range = range.until(decision.end);
-                Ok((*decision, range, "adopted"))
+                Ok(Taken { decision: *decision, range, counts: None, outcome: "adopted" })
             }
         }
     }
+
+    /// The count objects of a decision that was not made from `range`.
+    async fn count(&self, decision: &Decision, range: Range) -> Result<Vec<NewObject>, CodecError> {
+        let (described, decision) = (decision.range().to_string(), decision.clone());
+        let run = self.encoders.run(described.clone(), move |encoder| {
+            let counts = range.counts().map_err(|error| failed(&described, error))?;
+            count_objects(encoder, &decision, &counts)
+        });
+        run.await
+    }
+
+    /// The data and rejected objects, each encoded when it is asked for.
+    fn encode(
+        &self,
+        range: Range,
+        decision: &Decision,
+    ) -> Result<impl Stream<Item = Result<NewObject, CodecError>> + use<>, CodecError> {
+        let (encoders, described) = (Arc::clone(&self.encoders), decision.range().to_string());
+        let heartbeat = Arc::clone(&self.heartbeat);
+        let objects = range.objects(decision)?;
+        Ok(stream::try_unfold(objects, move |mut objects| {
+            let (encoders, described) = (Arc::clone(&encoders), described.clone());
+            let heartbeat = Arc::clone(&heartbeat);
+            async move {
+                if objects.is_empty() {
+                    return Ok(None);
+                }
+                heartbeat.beat();
+                let encode = move |encoder: &mut _| {
+                    let object = objects.next(encoder).transpose()?;
+                    Ok(object.map(|object| (object, objects)))
+                };
+                encoders.run(described, encode).await
+            }
+        }))
+    }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CodecError> + Send + 'static,
-) -> Result<T, UploadError> {
-    Ok(tokio::task::spawn_blocking(work).await??)
+/// A range whose decision stands.
+struct Taken {
+    decision: Decision,
+    range: Range,
+    /// Its count objects, if they were made already.
+    counts: Option<Vec<NewObject>>,
+    outcome: &'static str,
 }

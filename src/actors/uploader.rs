@@ -11,6 +11,7 @@ use super::upload::{Job, UploadError, Uploaded};
 use crate::kafka::gate::Gate;
 use crate::kafka::{CommittedOffset, Log, TopicPartition};
 use crate::lake::chain::{Chain, ChainError, Hint, Recovered, Unfinished};
+use crate::lake::encoders::Encoders;
 use crate::lake::ledger::{Decision, LogView};
 use crate::lake::pending::{Offered, Pending};
 use crate::messages::{Deliver, Delivered, Drain, Halt, Receipted, Refused, WhereAreYou, Whereabouts};
@@ -22,6 +23,9 @@ use crate::status::PartitionStatus;
 pub const MAILBOX: usize = 8;
 /// Wait before a failed step is tried again; the store has retried with backoff itself by then.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How often the memory pressure is looked at between deliveries.
+const PRESSURE_LOOK: Duration = Duration::from_millis(250);
 
 /// When batches are cut.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +47,8 @@ pub struct Surroundings {
     pub chain: Chain,
     /// The broker's view of the partition.
     pub log: Arc<dyn Log>,
+    /// Shared by all uploaders.
+    pub encoders: Arc<Encoders>,
     /// Opened wide while a decided range is finished.
     pub gate: Arc<Gate>,
     /// The partition's line on the status board.
@@ -189,6 +195,7 @@ impl Uploader {
         let job = Job {
             chain: self.around.chain.clone(),
             log: Arc::clone(&self.around.log),
+            encoders: Arc::clone(&self.around.encoders),
             source: Arc::clone(&self.source),
             heartbeat: Arc::clone(&self.heartbeat),
             head: self.head.clone(),
@@ -292,6 +299,8 @@ impl Actor for Uploader {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
+        // Other partitions may have filled the budget: then nothing is delivered here that would show it.
+        ctx.run_interval(PRESSURE_LOOK, |actor, ctx| actor.consider(false, ctx));
         self.recover(ctx);
     }
 

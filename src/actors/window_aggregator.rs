@@ -83,7 +83,9 @@ impl WindowAggregator {
             let Some(share) = self.shares.get(&status.source) else { continue };
             let line = self.board.partition(&partition_of(&status.source));
             let quiet = now.duration_since(share.last_rows) >= self.settings.idle_after;
-            self.charts.set_idle(&status.source, line.at_end() && (status.clock.is_none() || quiet));
+            // What is read but not yet counted is on its way here.
+            let all_counted = line.at_end() && line.position().is_none_or(|position| status.end >= position);
+            self.charts.set_idle(&status.source, all_counted && (status.clock.is_none() || quiet));
             line.set_clock_ms(status.clock);
         }
         let watermark = self.charts.watermark();

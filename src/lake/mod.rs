@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod codec;
 pub mod encode;
+pub mod encoders;
 pub mod layout;
 pub mod ledger;
 pub mod parquet;

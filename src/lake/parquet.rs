@@ -2,7 +2,7 @@
 
 use super::codec::{CodecError, NewObject, ObjectCodec, StandingObject};
 use super::encode::{
-    Counts, EncodeError, EncodedObject, Encoder, RangeMeta, Table, read_activity, row_count,
+    CountTables, Counts, EncodeError, EncodedObject, Encoder, RangeMeta, Table, read_activity, row_count,
 };
 use super::layout::Name;
 use super::ledger::Decision;
@@ -60,7 +60,8 @@ impl ObjectCodec for ParquetCodec {
                 add().map_err(|error| failed(&object.name, error))?;
             }
         }
-        count_objects(decision, &counts)
+        let mut encoder = Encoder::new().map_err(|error| failed(&decision.range().to_string(), error))?;
+        count_objects(&mut encoder, decision, &counts.into_tables())
     }
 }
 
@@ -68,13 +69,21 @@ impl ObjectCodec for ParquetCodec {
 ///
 /// # Errors
 /// A count object that cannot be encoded.
-pub fn count_objects(decision: &Decision, counts: &Counts) -> Result<Vec<NewObject>, CodecError> {
-    decision.count_objects().map(|name| encode_counts(decision, counts, name)).collect()
+pub fn count_objects(
+    encoder: &mut Encoder,
+    decision: &Decision,
+    counts: &CountTables,
+) -> Result<Vec<NewObject>, CodecError> {
+    decision.count_objects().map(|name| encode_counts(encoder, decision, counts, name)).collect()
 }
 
-fn encode_counts(decision: &Decision, counts: &Counts, name: &str) -> Result<NewObject, CodecError> {
+fn encode_counts(
+    encoder: &mut Encoder,
+    decision: &Decision,
+    counts: &CountTables,
+    name: &str,
+) -> Result<NewObject, CodecError> {
     let meta = decision.range_meta();
-    let mut encoder = Encoder::new().map_err(|error| failed(name, error))?;
     let encoded = match name.parse() {
         Ok(Name::SongCounts { day, .. }) => {
             encoder.encode_song_counts(counts, &day.to_string(), name.to_owned(), &meta)

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::Segment;
 use super::codec::{CodecError, NewObject};
-use super::encode::{Counts, EncodeError, Encoder, HourGroup, Table, group_by_hour};
+use super::encode::{CountTables, Counts, EncodeError, Encoder, HourGroup, RangeMeta, Table, group_by_hour};
 use super::layout::{Day, Hour, Name, RangeKey};
 use super::ledger::{Decision, Fingerprint, Hex64};
-use super::parquet::{count_objects, failed};
+use super::parquet::failed;
 use crate::kafka::gate::Charge;
 use crate::schemas::{EventBatch, EventKind};
 
@@ -179,7 +179,7 @@ impl Range {
         &self,
         key: &RangeKey,
         table: EventKind,
-        counts: &Counts,
+        counts: &CountTables,
     ) -> Result<Vec<String>, CodecError> {
         let described = key.to_string();
         let groups = group_by_hour(&self.segments).map_err(|error| failed(&described, error))?;
@@ -207,56 +207,72 @@ impl Range {
     ///
     /// # Errors
     /// Rows that do not fit their schema.
-    pub fn counts(&self) -> Result<Counts, EncodeError> {
+    pub fn counts(&self) -> Result<CountTables, EncodeError> {
         let mut counts = Counts::default();
         for segment in &self.segments {
             if let Some(activity) = segment.batch.activity() {
                 counts.add_activity(&activity, segment.rows.clone())?;
             }
         }
-        Ok(counts)
+        Ok(counts.into_tables())
     }
 
-    /// The decision's data and rejected objects: one for each such name, empty where the range has nothing for it.
+    /// The decision's data and rejected objects, to be encoded one by one.
     ///
     /// # Errors
-    /// Rows that the decision has no name for, or that cannot be encoded.
-    pub fn encode(&self, decision: &Decision, counts: &Counts) -> Result<Encoded, CodecError> {
+    /// Rows that the decision has no name for.
+    pub fn objects(self, decision: &Decision) -> Result<RecordObjects, CodecError> {
         let described = decision.range().to_string();
-        let mut encoder = Encoder::new().map_err(|error| failed(&described, error))?;
         let groups = group_by_hour(&self.segments).map_err(|error| failed(&described, error))?;
-        let mut groups: BTreeMap<Hour, HourGroup> =
+        let groups: BTreeMap<Hour, HourGroup> =
             groups.into_iter().filter_map(|group| Some((hour_of(&group)?, group))).collect();
-        let meta = decision.range_meta();
-        let mut records: Vec<NewObject> = Vec::new();
-        for name in decision.record_objects() {
-            let encoded = match name.parse() {
-                Ok(Name::Data { hour, .. }) => match groups.remove(&hour) {
-                    Some(group) => encoder.encode_hour(&group, &self.segments, name.to_owned(), &meta),
-                    None => {
-                        let table = Table::Events(decision.table);
-                        encoder.encode_empty(table, name.to_owned(), &meta)
-                    }
-                },
-                _ => encoder.encode_rejected(&self.segments, name.to_owned(), &meta),
-            };
-            records.push(encoded.map_err(|error| failed(name, error))?.into());
-        }
-        if let Some(hour) = groups.keys().next() {
+        let names: VecDeque<String> = decision.record_objects().map(str::to_owned).collect();
+        let named: BTreeSet<Hour> = names.iter().filter_map(|name| data_hour(name)).collect();
+        if let Some(hour) = groups.keys().find(|hour| !named.contains(hour)) {
             let cause = format!("it has records of {hour}, for which the decision names no object");
             return Err(CodecError { name: described, cause });
         }
-        Ok(Encoded { records, counts: count_objects(decision, counts)? })
+        let (table, meta) = (decision.table, decision.range_meta());
+        Ok(RecordObjects { segments: self.segments, groups, names, table, meta })
     }
 }
 
-/// A range's objects.
+/// A range's data and rejected objects: one for each name of its decision, in order, empty where the range has nothing
+/// for it.
 #[derive(Debug)]
-pub struct Encoded {
-    /// Data and rejected objects.
-    pub records: Vec<NewObject>,
-    /// Count objects, made of the range's own rows.
-    pub counts: Vec<NewObject>,
+pub struct RecordObjects {
+    segments: Vec<Segment>,
+    groups: BTreeMap<Hour, HourGroup>,
+    names: VecDeque<String>,
+    table: EventKind,
+    meta: RangeMeta,
+}
+
+impl RecordObjects {
+    /// Whether there is another object.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The next object; `None` after the last.
+    pub fn next(&mut self, encoder: &mut Encoder) -> Option<Result<NewObject, CodecError>> {
+        let name = self.names.pop_front()?;
+        let encoded = match data_hour(&name) {
+            Some(hour) => match self.groups.remove(&hour) {
+                Some(group) => encoder.encode_hour(&group, &self.segments, name.clone(), &self.meta),
+                None => encoder.encode_empty(Table::Events(self.table), name.clone(), &self.meta),
+            },
+            None => encoder.encode_rejected(&self.segments, name.clone(), &self.meta),
+        };
+        Some(encoded.map(NewObject::from).map_err(|error| failed(&name, error)))
+    }
+}
+
+fn data_hour(name: &str) -> Option<Hour> {
+    match name.parse() {
+        Ok(Name::Data { hour, .. }) => Some(hour),
+        _ => None,
+    }
 }
 
 fn hour_of(group: &HourGroup) -> Option<Hour> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use super::{Chain, ChainError};
 use crate::lake::codec::{CodecError, NewObject, ObjectCodec, StandingObject};
@@ -20,35 +20,39 @@ const CONCURRENT_WRITES: usize = 4;
 #[derive(Debug)]
 struct Put {
     receipt: ReceiptObject,
-    body: Bytes,
     /// Whether another writer's different content stands there.
     foreign: bool,
 }
 
+/// Objects that are all in memory, as [`Chain::finish`] takes them.
+pub fn ready(objects: Vec<NewObject>) -> impl Stream<Item = Result<NewObject, CodecError>> {
+    stream::iter(objects.into_iter().map(Ok))
+}
+
 impl Chain {
     /// Writes a decision's objects and its receipt: `records` are its data and rejected objects, exactly one for each
-    /// such name. `counts` makes its count objects from one's own records; it is asked only if one's own bytes stand
-    /// under every name, otherwise `codec` makes them from what stands.
+    /// such name, in the decision's order; only the few that are being written are held in memory. `counts` are its
+    /// count objects, made of one's own records; they are used only if one's own bytes stand under every name,
+    /// otherwise `codec` makes them from what stands.
     ///
     /// Where retention took records, `records` hold the survivors, with [`ObjectCodec::empty`] for names without any:
     /// then a late writer can add nothing after the receipt.
     ///
     /// # Errors
-    /// The store's; [`Refusal::ObjectsDiffer`]; objects that cannot be read. Asking again is safe.
+    /// The store's; [`Refusal::ObjectsDiffer`]; objects that cannot be encoded or read. Asking again is safe.
     pub async fn finish(
         &self,
         decision: &Decision,
-        records: Vec<NewObject>,
-        counts: impl FnOnce() -> Result<Vec<NewObject>, CodecError>,
+        records: impl Stream<Item = Result<NewObject, CodecError>>,
+        counts: Vec<NewObject>,
         codec: &dyn ObjectCodec,
     ) -> Result<Receipt, ChainError> {
-        let records = by_names(decision, decision.record_objects(), records)?;
-        let records = self.put_all(records, codec).await?;
+        let records = self.put_all(decision, decision.record_objects(), records, codec).await?;
         let counts = if records.iter().any(|put| put.foreign) {
             tracing::info!(chain = %self.key, start = decision.start, "counting from another writer's objects");
-            codec.counts(decision, &standing(&records))?
+            codec.counts(decision, &self.standing(&records).await?)?
         } else {
-            counts()?
+            counts
         };
         self.finish_counts(decision, records, counts, codec).await
     }
@@ -67,12 +71,12 @@ impl Chain {
         let mut records = Vec::new();
         for name in decision.record_objects() {
             let put = match self.store.read(name).await? {
-                Some(body) => as_it_stands(name, body, codec)?,
+                Some(body) => as_it_stands(name, &body, codec)?,
                 None => self.put(codec.empty(decision, name)?, codec).await?,
             };
             records.push(put);
         }
-        let counts = codec.counts(decision, &standing(&records))?;
+        let counts = codec.counts(decision, &self.standing(&records).await?)?;
         self.finish_counts(decision, records, counts, codec).await
     }
 
@@ -83,29 +87,55 @@ impl Chain {
         counts: Vec<NewObject>,
         codec: &dyn ObjectCodec,
     ) -> Result<Receipt, ChainError> {
-        let counts = by_names(decision, decision.count_objects(), counts)?;
-        let counts = self.put_all(counts, codec).await?;
+        let counts = self.put_all(decision, decision.count_objects(), ready(counts), codec).await?;
         let mut receipts: HashMap<String, ReceiptObject> =
             records.into_iter().chain(counts).map(|put| (put.receipt.name.clone(), put.receipt)).collect();
         let objects = decision.objects.iter().filter_map(|name| receipts.remove(name)).collect();
         self.receipt(decision, objects).await
     }
 
-    async fn put_all(
+    /// Puts `objects`, which must be exactly those called `names`, in that order.
+    async fn put_all<'a>(
         &self,
-        objects: Vec<NewObject>,
+        decision: &Decision,
+        mut names: impl Iterator<Item = &'a str>,
+        objects: impl Stream<Item = Result<NewObject, CodecError>>,
         codec: &dyn ObjectCodec,
     ) -> Result<Vec<Put>, ChainError> {
-        stream::iter(objects)
-            .map(|object| self.put(object, codec))
+        let differ = |name: &str| Refusal::ObjectsDiffer {
+            chain: decision.chain().to_string().into(),
+            start: decision.start,
+            name: name.into(),
+            code_version: decision.code_version.as_str().into(),
+        };
+        let expected = objects.map(|object| -> Result<NewObject, ChainError> {
+            let object = object?;
+            match names.next() == Some(object.name.as_str()) {
+                true => Ok(object),
+                false => Err(differ(&object.name).into()),
+            }
+        });
+        let puts = expected
+            .map(|object| async { self.put(object?, codec).await })
             .buffered(CONCURRENT_WRITES)
             .try_collect()
-            .await
+            .await?;
+        names.next().map_or(Ok(puts), |missing| Err(differ(missing).into()))
+    }
+
+    /// The objects' content, read back.
+    async fn standing(&self, puts: &[Put]) -> Result<Vec<StandingObject>, ChainError> {
+        let read = puts.iter().map(|put| async {
+            let name = put.receipt.name.clone();
+            let body = self.store.read(&name).await?.ok_or_else(|| no_content(&name))?;
+            Ok(StandingObject { name, body })
+        });
+        stream::iter(read).buffered(CONCURRENT_WRITES).try_collect().await
     }
 
     async fn put(&self, object: NewObject, codec: &dyn ObjectCodec) -> Result<Put, ChainError> {
-        let own = Put { receipt: object.receipt(), body: object.body.clone(), foreign: false };
-        if self.store.create(&object.name, object.body).await? == Created::New {
+        let own = Put { receipt: object.receipt(), foreign: false };
+        if self.store.create(&object.name, object.body.clone()).await? == Created::New {
             return Ok(own);
         }
         let same = self
@@ -117,13 +147,12 @@ impl Chain {
             return Ok(own);
         }
         let Some(body) = self.store.read(&object.name).await? else {
-            let cause = "the store says that it exists, but gives no content".to_owned();
-            return Err(StoreError::Transient { op: "read", name: object.name, cause }.into());
+            return Err(no_content(&object.name).into());
         };
-        if body == own.body {
+        if body == object.body {
             return Ok(own);
         }
-        as_it_stands(&object.name, body, codec)
+        as_it_stands(&object.name, &body, codec)
     }
 
     /// Creates the receipt of `decision`, whose `objects` are given in its order as they stand, and which are all
@@ -159,42 +188,17 @@ impl Chain {
     }
 }
 
-fn as_it_stands(name: &str, body: Bytes, codec: &dyn ObjectCodec) -> Result<Put, ChainError> {
+fn as_it_stands(name: &str, body: &Bytes, codec: &dyn ObjectCodec) -> Result<Put, ChainError> {
     let receipt = ReceiptObject {
         name: name.to_owned(),
-        rows: codec.rows(name, &body)?,
+        rows: codec.rows(name, body)?,
         bytes: body.len() as u64,
-        crc32c: crc32c::crc32c(&body),
+        crc32c: crc32c::crc32c(body),
     };
-    Ok(Put { receipt, body, foreign: true })
+    Ok(Put { receipt, foreign: true })
 }
 
-fn standing(puts: &[Put]) -> Vec<StandingObject> {
-    puts.iter().map(|put| StandingObject { name: put.receipt.name.clone(), body: put.body.clone() }).collect()
-}
-
-/// `objects` in the order of `names`; refuses unless there is exactly one for each name.
-fn by_names<'a>(
-    decision: &Decision,
-    names: impl Iterator<Item = &'a str>,
-    objects: Vec<NewObject>,
-) -> Result<Vec<NewObject>, Refusal> {
-    let differ = |name: &str| Refusal::ObjectsDiffer {
-        chain: decision.chain().to_string().into(),
-        start: decision.start,
-        name: name.into(),
-        code_version: decision.code_version.as_str().into(),
-    };
-    let mut made = HashMap::with_capacity(objects.len());
-    for object in objects {
-        if let Some(twice) = made.insert(object.name.clone(), object) {
-            return Err(differ(&twice.name));
-        }
-    }
-    let ordered: Result<Vec<_>, _> =
-        names.map(|name| made.remove(name).ok_or_else(|| differ(name))).collect();
-    match made.into_keys().min() {
-        Some(extra) => Err(differ(&extra)),
-        None => ordered,
-    }
+fn no_content(name: &str) -> StoreError {
+    let cause = "the store says that it exists, but gives no content".to_owned();
+    StoreError::Transient { op: "read", name: name.to_owned(), cause }
 }

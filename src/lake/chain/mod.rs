@@ -15,6 +15,7 @@ mod scan;
 
 pub use complete::{completed, mark_complete};
 pub use epoch::{close_epoch, open_epoch, open_next_epoch};
+pub use finish::ready;
 pub use recover::{Hint, Recovered, Unfinished};
 pub use scan::children;
 

@@ -1,6 +1,5 @@
 //! The count tables: plays by song and minute, and who was active when, as deltas of one offset range.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,6 +18,8 @@ use crate::schemas::{Dictionary, TextColumn};
 
 /// Length of a pane, milliseconds.
 const PANE_MS: i64 = 60_000;
+
+const MS_PER_DAY: i64 = 86_400_000;
 
 /// Text ids are given out from 0 up, so this one is never reached.
 const UNSEEN: u32 = u32::MAX - 1;
@@ -153,68 +154,78 @@ impl Counts {
         self.users.extend(keys.map(|&(pane, user, a, b, c)| (pane, user, own(a), own(b), own(c))));
     }
 
+    /// The same counts as sorted tables. The hash tables, several times as large, are let go.
+    pub fn into_tables(self) -> CountTables {
+        let Self { texts, songs, users, .. } = self;
+        let ranks = Ranks::of(&texts);
+        let song = |((pane, artist, song, level), plays): (SongKey, i64)| {
+            [pane, ranks.rank(artist), ranks.rank(song), ranks.rank(level), plays]
+        };
+        let user = |(pane, user, level, gender, state): UserKey| {
+            [pane, user, ranks.rank(level), ranks.rank(gender), ranks.rank(state)]
+        };
+        let mut songs: Vec<_> = songs.into_iter().map(song).collect();
+        songs.sort_unstable();
+        let mut users: Vec<_> = users.into_iter().map(user).collect();
+        users.sort_unstable();
+        CountTables { texts, ranks, songs, users }
+    }
+}
+
+/// Rows as columns of numbers, the pane first and text by rank, so that sorting compares no text.
+type Row = [i64; 5];
+
+/// The rows of both count tables in file order.
+#[derive(Debug)]
+pub struct CountTables {
+    texts: TextArena,
+    ranks: Ranks,
+    songs: Vec<Row>,
+    users: Vec<Row>,
+}
+
+impl CountTables {
     /// The UTC dates (`YYYY-MM-DD`) of the panes that hold plays, ascending.
     pub fn song_dates(&self) -> Vec<String> {
-        dates(self.songs.keys().map(|key| key.0))
+        dates(&self.songs)
     }
 
     /// The UTC dates of the panes in which a user was active, ascending.
     pub fn activity_dates(&self) -> Vec<String> {
-        dates(self.users.iter().map(|key| key.0))
+        dates(&self.users)
     }
 
     /// The rows of `song_counts` on `date`, in file order.
     pub fn song_counts(&self, date: &str) -> Vec<SongCount> {
-        let ranks = Ranks::of(&self.texts);
-        let row = |key: &[i64; 5]| SongCount {
+        let row = |key: &Row| SongCount {
             pane_start: key[0],
-            artist: self.text(ranks.id(key[1])),
-            song: self.text(ranks.id(key[2])),
-            level: self.text(ranks.id(key[3])),
+            artist: self.text(key[1]),
+            song: self.text(key[2]),
+            level: self.text(key[3]),
             plays: key[4],
         };
-        self.sorted_songs(date, &ranks).iter().map(row).collect()
+        on_date(&self.songs, date).iter().map(row).collect()
     }
 
     /// The rows of `user_activity` on `date`, in file order.
     pub fn user_activity(&self, date: &str) -> Vec<UserActive> {
-        let ranks = Ranks::of(&self.texts);
-        let row = |key: &[i64; 5]| UserActive {
+        let row = |key: &Row| UserActive {
             pane_start: key[0],
             user_id: key[1],
-            level: self.text(ranks.id(key[2])),
-            gender: self.text(ranks.id(key[3])),
-            state: self.text(ranks.id(key[4])),
+            level: self.text(key[2]),
+            gender: self.text(key[3]),
+            state: self.text(key[4]),
         };
-        self.sorted_users(date, &ranks).iter().map(row).collect()
+        on_date(&self.users, date).iter().map(row).collect()
     }
 
-    fn text(&self, id: u32) -> Option<String> {
-        self.texts.get(id).map(str::to_owned)
-    }
-
-    /// Rows as columns of numbers, text by rank, so that sorting compares no text.
-    fn sorted_songs(&self, date: &str, ranks: &Ranks) -> Vec<[i64; 5]> {
-        let mut on_date = OnDate::new(date);
-        let rows = self.songs.iter().filter(|(key, _)| on_date.holds(key.0));
-        let mut rows: Vec<_> = rows
-            .map(|(key, plays)| [key.0, ranks.rank(key.1), ranks.rank(key.2), ranks.rank(key.3), *plays])
-            .collect();
-        rows.sort_unstable();
-        rows
-    }
-
-    fn sorted_users(&self, date: &str, ranks: &Ranks) -> Vec<[i64; 5]> {
-        let mut on_date = OnDate::new(date);
-        let rows = self.users.iter().filter(|key| on_date.holds(key.0));
-        let mut rows: Vec<_> =
-            rows.map(|key| [key.0, key.1, ranks.rank(key.2), ranks.rank(key.3), ranks.rank(key.4)]).collect();
-        rows.sort_unstable();
-        rows
+    fn text(&self, rank: i64) -> Option<String> {
+        self.texts.get(self.ranks.id(rank)).map(str::to_owned)
     }
 }
 
 /// Text ids in order of their text: rank 0 is null, which sorts first.
+#[derive(Debug)]
 struct Ranks {
     by_id: Vec<i64>,
     by_rank: Vec<u32>,
@@ -243,33 +254,22 @@ impl Ranks {
     }
 }
 
-/// Tells which panes are on a date, formatting a date once a day rather than once a row.
-struct OnDate<'a> {
-    date: &'a str,
-    day: Option<(i64, bool)>,
+/// The days, counted from 1970, whose panes `rows` hold.
+fn days(rows: &[Row]) -> impl Iterator<Item = (i64, &[Row])> {
+    let day = |row: &Row| row[0].div_euclid(MS_PER_DAY);
+    rows.chunk_by(move |a, b| day(a) == day(b)).filter_map(move |rows| Some((day(rows.first()?), rows)))
 }
 
-impl<'a> OnDate<'a> {
-    fn new(date: &'a str) -> Self {
-        Self { date, day: None }
-    }
-
-    fn holds(&mut self, pane: i64) -> bool {
-        let day = pane.div_euclid(86_400_000);
-        match self.day {
-            Some((known, holds)) if known == day => holds,
-            _ => {
-                let holds = utc_date(pane) == self.date;
-                self.day = Some((day, holds));
-                holds
-            }
-        }
-    }
+fn date_of(day: i64) -> String {
+    utc_date(day.saturating_mul(MS_PER_DAY))
 }
 
-fn dates(panes: impl Iterator<Item = i64>) -> Vec<String> {
-    let days: BTreeSet<i64> = panes.map(|pane| pane.div_euclid(86_400_000)).collect();
-    days.into_iter().map(|day| utc_date(day.saturating_mul(86_400_000))).collect()
+fn dates(rows: &[Row]) -> Vec<String> {
+    days(rows).map(|(day, _)| date_of(day)).collect()
+}
+
+fn on_date<'a>(rows: &'a [Row], date: &str) -> &'a [Row] {
+    days(rows).find(|(day, _)| date_of(*day) == date).map_or(&[], |(_, rows)| rows)
 }
 
 fn pane_start(ts: i64) -> i64 {
@@ -283,14 +283,12 @@ impl Encoder {
     /// Only if the format's limits are passed.
     pub fn encode_song_counts(
         &mut self,
-        counts: &Counts,
+        counts: &CountTables,
         date: &str,
         name: String,
         meta: &RangeMeta,
     ) -> Result<EncodedObject, EncodeError> {
-        let ranks = Ranks::of(&counts.texts);
-        let rows = counts.sorted_songs(date, &ranks);
-        self.encode_counts(Table::SongCounts, &rows, &ranks, &counts.texts, name, meta)
+        self.encode_counts(Table::SongCounts, on_date(&counts.songs, date), counts, name, meta)
     }
 
     /// The `user_activity` object of `date`; without rows where no user was active then.
@@ -299,22 +297,19 @@ impl Encoder {
     /// Only if the format's limits are passed.
     pub fn encode_user_activity(
         &mut self,
-        counts: &Counts,
+        counts: &CountTables,
         date: &str,
         name: String,
         meta: &RangeMeta,
     ) -> Result<EncodedObject, EncodeError> {
-        let ranks = Ranks::of(&counts.texts);
-        let rows = counts.sorted_users(date, &ranks);
-        self.encode_counts(Table::UserActivity, &rows, &ranks, &counts.texts, name, meta)
+        self.encode_counts(Table::UserActivity, on_date(&counts.users, date), counts, name, meta)
     }
 
     fn encode_counts(
         &mut self,
         table: Table,
-        rows: &[[i64; 5]],
-        ranks: &Ranks,
-        texts: &TextArena,
+        rows: &[Row],
+        counts: &CountTables,
         name: String,
         meta: &RangeMeta,
     ) -> Result<EncodedObject, EncodeError> {
@@ -325,7 +320,7 @@ impl Encoder {
                 self.column.begin(&mut file, *spec);
                 let values: Vec<i64> = group.iter().filter_map(|row| row.get(index).copied()).collect();
                 if spec.kind == super::schema::ColumnType::Text {
-                    self.column.ranked_texts(&values, ranks, texts, spec.name)?;
+                    self.column.ranked_texts(&values, counts, spec.name)?;
                     self.column.buffers.write_texts(&mut file)?;
                 } else {
                     self.column.push_words(&values);
@@ -342,10 +337,10 @@ impl ColumnEncoder {
     fn ranked_texts(
         &mut self,
         values: &[i64],
-        ranks: &Ranks,
-        texts: &TextArena,
+        counts: &CountTables,
         name: &'static str,
     ) -> Result<(), EncodeError> {
+        let CountTables { texts, ranks, .. } = counts;
         let keys: Vec<u32> = values.iter().map(|rank| ranks.id(*rank)).collect();
         self.remap.begin_dictionary(texts.len());
         let done = self.remap.append(&mut self.buffers, &keys, false, |id| texts.get(id));

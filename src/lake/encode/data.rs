@@ -11,6 +11,9 @@ use crate::lake::Segment;
 use crate::schemas::field::EventKind;
 use crate::schemas::{Column, EventBatch, FieldType, TextColumn, Validity};
 
+/// Costs least CPU; higher levels save few bytes on dictionary indices.
+const FASTEST_ZSTD_LEVEL: i32 = 1;
+
 /// Encodes objects, one after another; its buffers are kept between them.
 pub struct Encoder {
     pub(super) compressor: PageCompressor,
@@ -31,12 +34,20 @@ impl std::fmt::Debug for Encoder {
 }
 
 impl Encoder {
-    /// An encoder with empty buffers.
+    /// An encoder with empty buffers, at the zstd level that costs least.
     ///
     /// # Errors
     /// zstd cannot make a context (out of memory).
     pub fn new() -> Result<Self, EncodeError> {
-        Ok(Self { compressor: PageCompressor::new()?, column: ColumnEncoder::default() })
+        Self::with_level(FASTEST_ZSTD_LEVEL)
+    }
+
+    /// An encoder with empty buffers; `level` is zstd's, 1 to 19.
+    ///
+    /// # Errors
+    /// As [`Encoder::new`].
+    pub fn with_level(level: i32) -> Result<Self, EncodeError> {
+        Ok(Self { compressor: PageCompressor::new(level)?, column: ColumnEncoder::default() })
     }
 
     /// The rows of one event hour as an object called `name`. `segments` are those that `group` was made of.

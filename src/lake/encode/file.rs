@@ -15,9 +15,6 @@ use super::error::EncodeError;
 use super::schema::{ColumnSpec, elements};
 use super::{EncodedObject, RangeMeta};
 
-/// zstd level: 1 costs least CPU; higher levels save few bytes on dictionary indices.
-const ZSTD_LEVEL: i32 = 1;
-
 const MAGIC: &[u8; 4] = b"PAR1";
 
 /// Smallest and largest value and the null count of a column chunk, in Parquet's plain encoding.
@@ -35,8 +32,8 @@ pub(super) struct PageCompressor {
 }
 
 impl PageCompressor {
-    pub(super) fn new() -> Result<Self, EncodeError> {
-        let context = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(EncodeError::write)?;
+    pub(super) fn new(level: i32) -> Result<Self, EncodeError> {
+        let context = zstd::bulk::Compressor::new(level).map_err(EncodeError::write)?;
         Ok(Self { context, compressed: Vec::new() })
     }
 

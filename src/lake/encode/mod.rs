@@ -28,7 +28,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use counts::{Counts, SongCount, UserActive};
+pub use counts::{CountTables, Counts, SongCount, UserActive};
 pub use data::Encoder;
 pub use error::EncodeError;
 pub use hours::{HourGroup, Run, group_by_hour, utc_date};

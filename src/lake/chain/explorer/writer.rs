@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Mutant;
 use super::world::{MemoryStore, Shared, lock, turn, view};
-use crate::lake::chain::{Chain, ChainError, Decided, Hint, open_epoch, open_next_epoch};
+use crate::lake::chain::{Chain, ChainError, Decided, Hint, open_epoch, open_next_epoch, ready};
 use crate::lake::codec::{CodecError, NewObject, ObjectCodec, StandingObject};
 use crate::lake::layout::{ChainKey, Day, Hour, Name, RangeKey};
 use crate::lake::ledger::{
@@ -197,7 +197,7 @@ impl Writer {
         let own = own()?;
         let codec: &dyn ObjectCodec =
             if self.mutant == Mutant::CountOwnRows { &OwnCounts(own.clone()) } else { &LineCodec };
-        chain.finish(decision, records, || Ok(own.clone()), codec).await?;
+        chain.finish(decision, ready(records), own, codec).await?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::lake::chain::{Chain, Decided, open_epoch};
+use crate::lake::chain::{Chain, Decided, open_epoch, ready};
 use crate::lake::codec::{NewObject, ObjectCodec, StandingObject};
 use crate::lake::encode::{Counts, Encoder, group_by_hour};
 use crate::lake::layout::{ChainKey, Day, Hour};
@@ -188,6 +188,7 @@ pub fn encode(
     }
     let mut counts = Counts::default();
     counts.add_activity(&batch.activity().expect("activity"), 0..batch.rows()).expect("counts");
+    let counts = counts.into_tables();
     let day = |date: &String| date.parse::<Day>().expect("a day");
     decision.objects.extend(counts.song_dates().iter().map(|date| range.song_counts(day(date))));
     decision.objects.extend(counts.activity_dates().iter().map(|date| range.user_activity(day(date))));
@@ -227,7 +228,7 @@ pub async fn write(chain: &Chain, start: i64, end: i64, previous: Option<&Decisi
     let (decision, records) = encode(chain, start, end, start, previous);
     assert_eq!(chain.decide(&decision).await.expect("a decision"), Decided::Own);
     let own = counts(&decision, &records);
-    chain.finish(&decision, records, || Ok(own), &ParquetCodec).await.expect("a receipt");
+    chain.finish(&decision, ready(records), own, &ParquetCodec).await.expect("a receipt");
     decision
 }
 

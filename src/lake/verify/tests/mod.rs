@@ -9,7 +9,7 @@ use bytes::Bytes;
 use self::lake::{Objects, TOPIC, chain, counts, encode, lake, write};
 use super::{Damage, Report, verify};
 use crate::lake::ParquetCodec;
-use crate::lake::chain::{Hint, completed, mark_complete, open_epoch, open_next_epoch};
+use crate::lake::chain::{Hint, completed, mark_complete, open_epoch, open_next_epoch, ready};
 use crate::lake::layout::{ChainKey, Day, Hour, Name};
 use crate::lake::ledger::{Decision, EntryKind, LogView, Receipt};
 use crate::lake::store::Store;
@@ -263,7 +263,7 @@ async fn lost_records_are_written_as_such() {
     assert_eq!((unfinished.survivors_from, &unfinished.decision), (75, &decision));
     let (_, survivors) = encode(&chain, 60, 90, 75, head.as_ref());
     let own = counts(&decision, &survivors);
-    let receipt = chain.finish(&decision, survivors, || Ok(own), &ParquetCodec).await.unwrap();
+    let receipt = chain.finish(&decision, ready(survivors), own, &ParquetCodec).await.unwrap();
     assert_eq!(receipt.lost, 13);
     let found = chain.recover(None, || async { Ok(log(100, 200)) }).await.unwrap();
     assert_eq!((found.head_end, found.gaps.len(), found.unfinished), (100, 1, None));
@@ -281,7 +281,7 @@ async fn a_foreign_object_is_counted_as_it_stands() {
     let (_, survivors) = encode(&chain, 60, 90, 80, head.as_ref());
     let (standing, _) = (survivors[0].clone(), put(&store, &survivors[0].name, survivors[0].body.clone()));
     let own = counts(&decision, &all);
-    let receipt = chain.finish(&decision, all.clone(), || Ok(own), &ParquetCodec).await.unwrap();
+    let receipt = chain.finish(&decision, ready(all.clone()), own, &ParquetCodec).await.unwrap();
     assert_eq!(receipt.lost, all[0].rows - standing.rows);
     let report = check(&store).await;
     assert_eq!((report.damage, report.lost), (vec![], receipt.lost));
