@@ -320,15 +320,16 @@ async fn run_in_system(settings: Settings, options: RunOptions, partitions: usiz
             finished: Box::new(move |result| {
                 closing.close();
                 // Nobody listens only if the process is ending already.
-                let _ = finished.send(result);
+                let _ = finished.send((closing, result));
             }),
         })
     })
     .start();
     stop_on_signals(supervisor);
-    let result = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
+    let (poller, result) = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
     hub.close();
     stop_server.stop(true).await;
+    poller.closed().await;
     result.map_err(|why| anyhow::anyhow!(why))
 }
 

@@ -19,7 +19,7 @@ def test_a_mostly_malformed_partition_stops_loudly(broker, engine, tmp_path):
 
     replay(broker, tmp_path, {"auth_events": [most]}, 1)
     process = stopped.start("run", "--exit-at-end")
-    ended = process.wait(60)
+    ended = process.wait(30)
     said = process.tail().splitlines()[-1]
     assert ended.code == 1, process.tail()
     assert said.startswith("error: auth_events[0]: ") and "offset " in said, said
