@@ -36,6 +36,7 @@ use crate::lake::parquet::ParquetCodec;
 use crate::lake::store::{self, Store};
 use crate::messages::Shutdown;
 use crate::metrics::Metrics;
+use crate::progress::draw_reading;
 use crate::schemas::Source;
 use crate::status::StatusBoard;
 
@@ -284,6 +285,7 @@ async fn run_in_system(settings: Settings, options: RunOptions, partitions: usiz
         topics: topics.into_iter().collect(),
         exit_at_end: options.exit_at_end,
     };
+    let drawn_board = board.clone();
     let (finished, ended) = tokio::sync::oneshot::channel();
     let supervisor = Supervisor::new(supervisor_settings, move |supervisor| {
         let config = consumer_config(&settings, partitions);
@@ -326,7 +328,11 @@ async fn run_in_system(settings: Settings, options: RunOptions, partitions: usiz
     })
     .start();
     stop_on_signals(supervisor);
+    let drawn = (options.exit_at_end && options.progress).then(|| actix::spawn(draw_reading(drawn_board)));
     let (poller, result) = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
+    if let Some(drawn) = drawn {
+        drawn.abort();
+    }
     hub.close();
     stop_server.stop(true).await;
     poller.closed().await;

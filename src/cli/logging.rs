@@ -12,9 +12,10 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
 use crate::config::{LogFormat, LogSettings};
 use crate::lake::store::auth::LOG_LIMIT;
+use crate::progress::Lines;
 
 pub(super) fn start(settings: &LogSettings) -> anyhow::Result<()> {
-    let started = subscriber(settings, std::io::stderr().is_terminal(), std::io::stderr)?.try_init();
+    let started = subscriber(settings, std::io::stderr().is_terminal(), || Lines)?.try_init();
     started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
 }
 

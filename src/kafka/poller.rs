@@ -258,6 +258,8 @@ impl Loop {
             answer = !rebalances.is_empty();
             rebalances.clear();
         }
+        // Dropped, it would be closed once more, which rdkafka reports as an error. The process ends soon.
+        std::mem::forget(Arc::clone(&self.consumer));
     }
 
     /// Returns false when told to close.

@@ -1,7 +1,6 @@
 //! `verify`: the lake against its ledger, and on request against the log.
 
 use actix::System;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{consumer_config, open_store};
 use crate::config::Settings;
@@ -9,6 +8,7 @@ use crate::kafka::client::client_config;
 use crate::kafka::retained::KafkaRetained;
 use crate::lake::store::Store;
 use crate::lake::verify::{Report, verify as verify_lake, verify_log};
+use crate::progress::{Bar, left};
 
 /// What `verify` looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ pub enum Verdict {
 pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verdict> {
     System::new().block_on(async {
         let store = open_store(&settings).await?;
-        let bar = options.progress.then(ProgressBar::new_spinner);
+        let bar = options.progress.then(|| Bar::show(None, "{spinner} {msg}"));
         let mut report = verify_lake(&*store, &[], |report| {
             if let Some(bar) = &bar {
                 bar.set_message(format!("{} entries, {} objects", report.entries, report.objects));
@@ -43,9 +43,7 @@ pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verd
             }
         })
         .await?;
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
+        drop(bar);
         if options.kafka {
             compare(&settings, options, &*store, &mut report).await?;
         }
@@ -63,26 +61,16 @@ async fn compare(
     // One partition is read at a time: it may have the whole fetch budget.
     let mut log = KafkaRetained::new(&consumer_config(settings, 1), &client_config(&settings.kafka))?;
     let topics: Vec<String> = settings.kafka.topics.all().map(|(_, topic)| topic.to_owned()).collect();
-    let bar = options.progress.then(log_bar);
+    let bar = options.progress.then(|| Bar::show(Some(0), "{bar:30} {percent}% of the log, {msg}"));
     verify_log(store, &mut log, &topics, report, |done| {
         if let Some(bar) = &bar {
             bar.set_length(done.total_offsets);
             bar.set_position(done.offsets);
+            bar.set_message(left(bar));
         }
     })
     .await?;
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
     Ok(())
-}
-
-fn log_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
-    match ProgressStyle::with_template("{bar:30} {percent}% of the log, {per_sec}, {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 fn print(report: &Report) {
