@@ -35,8 +35,8 @@ broker-jars: packages ## Download Apache Kafka's jars
 	@scripts/kafka.sh fetch
 
 .PHONY: build
-build: ## Build the program (development profile)
-	$(CARGO) build --locked
+build: ## Build the program and what the tests run beside it (development profile)
+	$(CARGO) build --locked --bins --example fake_gcs
 
 .PHONY: lint
 lint: ## Format and lints

@@ -15,5 +15,6 @@ pub mod lake;
 pub mod messages;
 pub mod metrics;
 pub mod pipeline;
+pub mod progress;
 pub mod schemas;
 pub mod status;

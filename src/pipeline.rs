@@ -1,5 +1,9 @@
 //! All wiring: who talks to whom, mailbox capacities and why. Built from the end of the flow to its beginning.
 
+mod verify;
+
+pub use verify::{Verdict, VerifyOptions, verify};
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,6 +37,7 @@ use crate::lake::parquet::ParquetCodec;
 use crate::lake::store::{self, Store};
 use crate::messages::Shutdown;
 use crate::metrics::Metrics;
+use crate::progress::draw_reading;
 use crate::schemas::Source;
 use crate::status::StatusBoard;
 
@@ -46,24 +51,6 @@ pub struct RunOptions {
     pub exit_at_end: bool,
     /// Whether to draw a progress bar (with `exit_at_end`).
     pub progress: bool,
-}
-
-/// What `verify` looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct VerifyOptions {
-    /// Also compare the ranges that Kafka still holds with the log.
-    pub kafka: bool,
-    /// Whether to draw a progress bar.
-    pub progress: bool,
-}
-
-/// What `verify` found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The lake is what the ledger says.
-    Sound,
-    /// Damage was found, and printed.
-    Damaged,
 }
 
 async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
@@ -307,6 +294,7 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         topics: topics.into_iter().collect(),
         exit_at_end: options.exit_at_end,
     };
+    let drawn_board = board.clone();
     let (finished, ended) = tokio::sync::oneshot::channel();
     let supervisor = Supervisor::new(supervisor_settings, move |supervisor| {
         let config = consumer_config(&settings, partitions);
@@ -344,15 +332,20 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
             finished: Box::new(move |result| {
                 closing.close();
                 // Nobody listens only if the process is ending already.
-                let _ = finished.send(result);
+                let _ = finished.send((closing, result));
             }),
         })
     })
     .start();
     stop_on_signals(supervisor);
-    let result = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
+    let drawn = (options.exit_at_end && options.progress).then(|| actix::spawn(draw_reading(drawn_board)));
+    let (poller, result) = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
+    if let Some(drawn) = drawn {
+        drawn.abort();
+    }
     hub.close();
     stop_server.stop(true).await;
+    poller.closed().await;
     result.map_err(|why| anyhow::anyhow!(why))
 }
 
@@ -378,39 +371,6 @@ fn stop_on_signals(supervisor: Addr<Supervisor>) {
         );
         std::process::exit(1);
     });
-}
-
-/// Checks the lake against the ledger. Blocks.
-///
-/// # Errors
-/// The lake or the broker could not be read.
-pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verdict> {
-    if options.kafka {
-        anyhow::bail!("comparing with the log (--kafka) is not built yet; run verify without it");
-    }
-    System::new().block_on(async {
-        let store = open_store(&settings).await?;
-        let bar = options.progress.then(indicatif::ProgressBar::new_spinner);
-        let report = crate::lake::verify::verify(&*store, &[], |report| {
-            if let Some(bar) = &bar {
-                bar.set_message(format!("{} entries, {} objects", report.entries, report.objects));
-                bar.tick();
-            }
-        })
-        .await?;
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
-        for damage in &report.damage {
-            println!("damage: {damage}");
-        }
-        let found = report.damage.len();
-        println!(
-            "{} chains, {} entries, {} objects, {} rows: {found} kinds of damage",
-            report.chains, report.entries, report.objects, report.rows
-        );
-        Ok(if report.is_sound() { Verdict::Sound } else { Verdict::Damaged })
-    })
 }
 
 /// Closes the topic's epoch and opens the next one. Blocks.

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -17,6 +16,7 @@ use crate::config::KafkaSettings;
 use crate::kafka::lines::LineReader;
 use crate::kafka::producer::RecordProducer;
 use crate::kafka::topics::{self, TopicError};
+use crate::progress::Bar;
 
 /// Sends all files; returns once every record is acknowledged.
 pub(super) fn replay(settings: &KafkaSettings, args: &ReplayArgs) -> anyhow::Result<()> {
@@ -32,7 +32,7 @@ struct Input {
     files: Vec<PathBuf>,
     taken: Arc<AtomicU64>,
     sent: Arc<AtomicU64>,
-    bar: ProgressBar,
+    bar: Bar,
 }
 
 impl Input {
@@ -57,17 +57,12 @@ impl Input {
     }
 }
 
-fn bar(total: Option<u64>) -> ProgressBar {
-    // indicatif draws nothing where standard error is no terminal.
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5));
+fn bar(total: Option<u64>) -> Bar {
     let template = match total {
         Some(_) => "{bar:30} {percent}% of {total_bytes}, {msg}, {eta} left",
         None => "{spinner} {bytes}, {msg}",
     };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    Bar::show(total, template)
 }
 
 async fn ensure_topic(settings: &KafkaSettings, args: &ReplayArgs) -> Result<(), TopicError> {

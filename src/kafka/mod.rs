@@ -7,6 +7,7 @@ pub mod log;
 pub mod native;
 pub mod poller;
 pub mod producer;
+pub mod retained;
 pub mod topics;
 
 use std::fmt;

@@ -29,6 +29,8 @@ use crate::status::{PartitionStatus, StatusBoard};
 const MESSAGES_PER_TAKE: usize = 4096;
 /// The loop looks at the group and at the high watermarks at least this often.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// Longest that leaving the group may take; without an answer the broker drops the member at its session timeout.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 /// Commands are few (a handful a partition and rebalance); senders meet a full queue only if the loop is gone.
 const COMMANDS: usize = 4096;
 
@@ -83,9 +85,19 @@ impl Poller {
         }
     }
 
-    /// Leaves the group and ends the thread.
+    /// Leaves the group and ends the thread; [`Poller::closed`] tells when that is done.
     pub fn close(&self) {
         self.tell(Command::Close);
+    }
+
+    /// Waits until the group is left, within [`LEAVE_DEADLINE`] and a little.
+    pub async fn closed(&self) {
+        for _ in 0..(LEAVE_DEADLINE.as_millis() / 10 + 100) {
+            if !self.is_alive() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Whether the thread is running.
@@ -222,8 +234,32 @@ impl Loop {
                 self.waker.wait(IDLE_WAIT);
             }
         }
+        self.leave();
+    }
+
+    /// Leaves the group: otherwise the broker would keep the partitions for this member until its session times out,
+    /// and the next start would wait for that.
+    fn leave(&mut self) {
         self.slots.clear();
-        self.consumer.unsubscribe();
+        if let Err(error) = self.consumer.close_queue() {
+            return tracing::warn!(%error, "the group could not be left");
+        }
+        let deadline = Instant::now() + LEAVE_DEADLINE;
+        // A revocation that the supervisor had not answered is answered too.
+        let mut answer = true;
+        while !self.consumer.closed() && Instant::now() < deadline {
+            if answer && let Err(error) = self.consumer.unassign() {
+                tracing::debug!(%error, "unassigning");
+            }
+            // What it still says is of no interest any more.
+            let _ = self.consumer.poll(Duration::from_millis(10));
+            let mut rebalances =
+                self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner);
+            answer = !rebalances.is_empty();
+            rebalances.clear();
+        }
+        // Dropped, it would be closed once more, which rdkafka reports as an error. The process ends soon.
+        std::mem::forget(Arc::clone(&self.consumer));
     }
 
     /// Returns false when told to close.

@@ -24,6 +24,13 @@ def binary():
     return str(path)
 
 
+def fake_gcs():
+    """Google Cloud Storage in memory: the example of that name, built beside the engine."""
+    path = pathlib.Path(binary()).parent / "examples" / "fake_gcs"
+    assert path.is_file(), f"{path} is missing; run `cargo build --example fake_gcs`"
+    return str(path)
+
+
 def free_ports(count):
     """Ports nobody listens on at this moment."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -65,6 +72,20 @@ class Broker:
 
     def __exit__(self, *_):
         self._script("clean")
+
+    def delete_topic(self, topic):
+        """Deletes a topic and all it holds."""
+        self._tool("TopicCommand", "--bootstrap-server", self.address, "--delete", "--topic", topic)
+
+    def delete_records(self, topic, before):
+        """Deletes records as retention does; `before` maps partition to the first offset that stays."""
+        offsets = [{"topic": topic, "partition": number, "offset": offset} for number, offset in before.items()]
+        request = self.folder / "delete-records.json"
+        request.write_text(json.dumps({"version": 1, "partitions": offsets}))
+        self._tool("DeleteRecordsCommand", "--bootstrap-server", self.address, "--offset-json-file", str(request))
+
+    def _tool(self, name, *arguments):
+        self._script("run", f"org.apache.kafka.tools.{name}", *arguments)
 
     def _script(self, *arguments):
         subprocess.run(
@@ -177,9 +198,14 @@ class Engine:
         """Files in the ledger, decisions and receipts."""
         return sum(1 for _ in self.lake.glob("ledger/v1/*/*/p*/*.json"))
 
-    def verify(self, *flags):
-        """Runs `verify`, which must find nothing."""
-        self.start("verify", *flags).succeed(300)
+    def verify(self, *flags, code=0):
+        """Runs `verify`, which must end with `code` (by default: find nothing); gives what it printed."""
+        log = self.folder / "verify.log"
+        log.unlink(missing_ok=True)
+        ended = self.start("verify", *flags).wait(300)
+        printed = log.read_text()
+        assert ended.code == code, f"exit code {ended.code}\n{printed[-3000:]}"
+        return printed
 
     def discard(self):
         """Frees the disk."""

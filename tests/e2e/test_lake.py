@@ -14,7 +14,7 @@ def test_every_record_arrives_once(db, loaded, engine):
     ended = whole.start("run", "--exit-at-end").succeed()
     print(f"wall {ended.wall:.1f} s, CPU {ended.cpu:.1f} s, peak RSS {ended.peak_rss >> 20} MiB")
     lake.check_all(db, whole.lake)
-    whole.verify()
+    whole.verify("--kafka")
     # A second run finds nothing to do and changes nothing.
     before = whole.entries()
     whole.start("run", "--exit-at-end").succeed(120)
@@ -43,4 +43,4 @@ def test_kills_lose_and_repeat_nothing(db, loaded, engine):
         assert ended.code == expected, f"exit code {ended.code}\n{process.tail()}"
     killed.start("run", "--exit-at-end").succeed()
     lake.check_all(db, killed.lake)
-    killed.verify()
+    killed.verify("--kafka")

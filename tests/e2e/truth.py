@@ -1,7 +1,9 @@
 """What the lake and the charts must say, worked out by DuckDB and Python from the input files alone."""
 
+import itertools
 import os
 import pathlib
+import subprocess
 
 import duckdb
 import pytest
@@ -23,6 +25,22 @@ def input_file(table):
     path = data_folder() / f"{table}.jsonl.zst"
     assert path.is_file(), f"{path} is missing"
     return path
+
+
+def input_part(table, records, folder):
+    """A file of the first records of a table's input."""
+    part = pathlib.Path(folder) / f"{table}-{records}.jsonl"
+    source = subprocess.Popen(["zstd", "-dcq", "--long=27", str(input_file(table))], stdout=subprocess.PIPE)
+    with part.open("wb") as output:
+        output.writelines(itertools.islice(source.stdout, records))
+    source.stdout.close()
+    source.wait()
+    return part
+
+
+def input_parts(folder, **records):
+    """Table -> file of its first records; tables that are not named have none."""
+    return {table: [input_part(table, records.get(table, 0), folder)] for table in TABLES}
 
 
 def connect():

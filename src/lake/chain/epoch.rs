@@ -32,7 +32,11 @@ pub async fn open_epoch(
     Ok((epoch, record))
 }
 
-async fn newest_epoch(store: &dyn Store, topic: &str) -> Result<Option<u32>, ChainError> {
+/// The topic's newest epoch, if it has any.
+///
+/// # Errors
+/// The store's.
+pub async fn newest_epoch(store: &dyn Store, topic: &str) -> Result<Option<u32>, ChainError> {
     let folders = children(store, &format!("{LEDGER}{topic}/")).await?;
     let number = |folder: &String| match format!("{LEDGER}{topic}/{folder}/epoch.json").parse() {
         Ok(Name::Epoch { epoch, .. }) => Some(epoch),
@@ -79,7 +83,7 @@ pub async fn close_epoch(
     codec: &dyn ObjectCodec,
 ) -> Result<(), ChainError> {
     check_topic(topic)?;
-    for partition in chains(store.as_ref(), topic, epoch).await?.into_iter().chain(0..partitions) {
+    for partition in partitions_of(store.as_ref(), topic, epoch).await?.into_iter().chain(0..partitions) {
         let key = ChainKey { topic: topic.to_owned(), epoch, partition };
         let chain = Chain::new(Arc::clone(store), key, table, EpochRecord::new(None, None), writer);
         chain.close(codec).await?;
@@ -88,7 +92,10 @@ pub async fn close_epoch(
 }
 
 /// Partitions that have a chain in the epoch.
-async fn chains(store: &dyn Store, topic: &str, epoch: u32) -> Result<BTreeSet<i32>, ChainError> {
+///
+/// # Errors
+/// The store's.
+pub async fn partitions_of(store: &dyn Store, topic: &str, epoch: u32) -> Result<BTreeSet<i32>, ChainError> {
     let prefix = epoch_prefix(topic, epoch);
     let folders = children(store, &prefix).await?;
     let number = |folder: &String| match format!("{prefix}{folder}/{:020}.json", 0).parse() {

@@ -102,6 +102,56 @@ pub enum Damage {
         /// How many keys differ.
         keys: u64,
     },
+    /// The broker's topic is not the one that the epoch belongs to.
+    TopicRecreated {
+        /// Topic, epoch and both ids.
+        cause: String,
+    },
+    /// An entry ends beyond the end of the log.
+    LogEndsBefore {
+        /// Chain and offsets.
+        range: String,
+        /// End of the log.
+        log_end: i64,
+    },
+    /// The log holds other records than were decided.
+    LogDiffers {
+        /// Chain and offsets.
+        range: String,
+        /// Records decided.
+        decided: u64,
+        /// Their checksum.
+        decided_checksum: String,
+        /// Records that the log holds.
+        found: u64,
+        /// Their checksum.
+        found_checksum: String,
+    },
+    /// The log holds another record, or none, where the entry says that its last one is.
+    FingerprintDiffers {
+        /// Chain and offsets.
+        range: String,
+        /// Offset of the record.
+        offset: i64,
+    },
+    /// The log holds records that a gap says retention had taken.
+    GapHeld {
+        /// Chain and offsets.
+        range: String,
+        /// How many.
+        records: u64,
+    },
+    /// The log and the lake do not hold the same offsets of a range.
+    OffsetsDiffer {
+        /// Chain and offsets.
+        range: String,
+        /// First offset that only one of them holds.
+        first: i64,
+        /// Offsets that only the log holds.
+        log_only: u64,
+        /// Offsets that only the lake holds.
+        lake_only: u64,
+    },
 }
 
 impl fmt::Display for Damage {
@@ -139,6 +189,27 @@ impl fmt::Display for Damage {
             Damage::CountsDiffer { name, keys } => {
                 write!(f, "{name} differs from a recount of the data in {keys} keys")
             }
+            Damage::TopicRecreated { cause } => write!(f, "{cause}"),
+            Damage::LogEndsBefore { range, log_end } => {
+                write!(
+                    f,
+                    "{range} ends beyond the log, which ends at offset {log_end}: the topic was created anew or the broker lost records"
+                )
+            }
+            Damage::LogDiffers { range, decided, decided_checksum, found, found_checksum } => write!(
+                f,
+                "{range}: the log holds {found} records with checksum {found_checksum}, the entry decided {decided} with {decided_checksum}"
+            ),
+            Damage::FingerprintDiffers { range, offset } => {
+                write!(f, "{range}: the log does not hold the entry's last record at offset {offset}")
+            }
+            Damage::GapHeld { range, records } => {
+                write!(f, "{range} is a gap, but the log holds {records} records of it")
+            }
+            Damage::OffsetsDiffer { range, first, log_only, lake_only } => write!(
+                f,
+                "{range}: {log_only} offsets are in the log only and {lake_only} in the lake only, the first of them {first}"
+            ),
         }
     }
 }

@@ -3,9 +3,12 @@
 //! One pass over the ledger checks each chain (ranges contiguous from 0, each entry but the last receipted) and, entry
 //! by entry, its objects: there, as receipted, offsets inside the range and unique, records adding up, counts equal to
 //! a recount. A second pass over `lake/` finds objects that no entry names. Memory is bounded by a few ranges; a lake
-//! that is being written may be verified: a last entry without a receipt is in flight, not damaged.
+//! that is being written may be verified: a last entry without a receipt is in flight, not damaged. [`verify_log`] goes on
+//! to compare the ranges that Kafka still holds.
 
+mod compare;
 mod damage;
+mod log;
 mod range;
 mod recount;
 #[cfg(test)]
@@ -14,6 +17,7 @@ mod unnamed;
 mod walk;
 
 pub use damage::Damage;
+pub use log::{Chunk, LogFailure, LogRecord, LogReport, LogVerifyError, RetainedLog, verify_log};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -54,6 +58,8 @@ pub struct Report {
     pub damage: Vec<Damage>,
     /// Findings beyond those.
     pub more_damage: u64,
+    /// What was compared with the log, if it was.
+    pub log: Option<LogReport>,
 }
 
 impl Report {

@@ -89,11 +89,11 @@ pub fn rejected_at(offset: i64) -> bool {
     offset % 10 == 7
 }
 
-fn hole_at(offset: i64) -> bool {
+pub fn hole_at(offset: i64) -> bool {
     offset % 10 == 3
 }
 
-fn hash(offset: i64) -> u64 {
+pub fn hash(offset: i64) -> u64 {
     (offset as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 

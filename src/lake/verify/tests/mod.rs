@@ -1,6 +1,7 @@
 //! `verify` on sound lakes and on each planted damage.
 
 mod lake;
+mod log;
 
 use std::sync::Arc;
 
