@@ -118,6 +118,8 @@ pub struct LakeSettings {
     pub upload_interval: Duration,
     /// Decoded bytes at which a batch is cut.
     pub max_batch_bytes: usize,
+    /// zstd level, 1 to 19.
+    pub compression_level: i32,
     /// Time between two snapshots of the windows' state.
     pub snapshot_interval: Duration,
 }

@@ -164,11 +164,13 @@ fn lake(read: &mut Reader<'_>) -> Option<LakeSettings> {
     let url = read.parsed::<Url>("lake.url", "a URL; write file:///folder or gs://bucket/prefix");
     let upload_interval = read.duration("lake.upload_interval");
     let max_batch_bytes = read.size("lake.max_batch_bytes");
+    let compression_level = read.parsed("lake.compression_level", "a whole number from 1 to 19");
     let snapshot_interval = read.duration("lake.snapshot_interval");
     Some(LakeSettings {
         url: url?,
         upload_interval: upload_interval?,
         max_batch_bytes: max_batch_bytes?,
+        compression_level: compression_level?,
         snapshot_interval: snapshot_interval?,
     })
 }

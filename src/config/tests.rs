@@ -99,6 +99,7 @@ fn rules_between_settings_are_checked() {
         ("[lake]\nurl = 'file:///'", "lake.url"),
         ("[lake]\nupload_interval = '0s'", "lake.upload_interval"),
         ("[lake]\nmax_batch_bytes = '1GiB'", "lake.max_batch_bytes"),
+        ("[lake]\ncompression_level = 40", "lake.compression_level"),
         ("[kafka]\nbrokers = 'nohost'", "kafka.brokers"),
         ("[kafka]\nbrokers = 'a:1,b'", "kafka.brokers"),
         ("[kafka]\nsecurity_protocol = 'tls'", "kafka.security_protocol"),

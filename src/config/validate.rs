@@ -171,6 +171,8 @@ fn lake(settings: &Settings, check: &mut Check<'_>) {
         "gcs.credentials_file",
         "names a file that does not exist; correct the path or leave it empty",
     );
+    let level = (1..=19).contains(&settings.lake.compression_level);
+    check.require(level, "lake.compression_level", "must lie between 1 and 19");
     check.require(settings.lake.max_batch_bytes >= MIB, "lake.max_batch_bytes", "must be at least 1MiB");
 }
 
