@@ -94,12 +94,25 @@ class Broker:
         )
 
 
+def peak_rss(pid):
+    """A process's peak memory so far, in bytes, by the kernel; 0 once it has ended.
+
+    Not ru_maxrss: that one keeps the size of whoever started the process, here Python with DuckDB in it.
+    """
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peaks[0]) * 1024 if peaks else 0
+
+
 class Ended:
     """How a process ended: exit code (negative: the signal), peak memory in bytes, CPU seconds."""
 
-    def __init__(self, status, usage, wall):
+    def __init__(self, status, usage, wall, peak_rss):
         self.code = os.waitstatus_to_exitcode(status)
-        self.peak_rss = usage.ru_maxrss * 1024
+        self.peak_rss = peak_rss
         self.cpu = usage.ru_utime + usage.ru_stime
         self.wall = wall
 
@@ -117,13 +130,15 @@ class Process:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )
         self.ended = None
+        self.peak_rss = 0
 
     def poll(self):
         """How it ended, or None while it runs."""
         if self.ended is None:
+            self.peak_rss = max(self.peak_rss, peak_rss(self.child.pid))
             pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
             if pid:
-                self.ended = Ended(status, usage, time.monotonic() - self.started)
+                self.ended = Ended(status, usage, time.monotonic() - self.started, self.peak_rss)
                 self.child.returncode = self.ended.code
         return self.ended
 

@@ -1,6 +1,5 @@
 """Real input through a real broker into a local lake, undisturbed and disturbed."""
 
-import pytest
 import random
 import signal
 
@@ -21,11 +20,10 @@ def test_every_record_arrives_once(db, loaded, engine):
     assert whole.entries() == before
 
 
-@pytest.mark.slow
 def test_kills_lose_and_repeat_nothing(db, loaded, engine):
     """SIGKILL five times and SIGTERM twice on the way, each after some more of the ledger was written."""
     killed = engine(loaded, "killed", lake__upload_interval="1s", lake__max_batch_bytes="1MiB",
-                    memory__budget="16MiB", lake__snapshot_interval="2s")
+                    memory__budget="16MiB", lake__snapshot_interval="2s", kafka__session_timeout="6s")
     dice = random.Random(20240506)
     signals = [signal.SIGKILL] * 5 + [signal.SIGTERM] * 2
     dice.shuffle(signals)

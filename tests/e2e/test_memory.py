@@ -11,7 +11,7 @@ COPIES = 5
 
 @pytest.mark.slow
 def test_five_million_records_fit_in_256_mib(db, broker, engine, tmp_path):
-    """A backlog of 5.5 million listens, default settings; the figure is the kernel's (ru_maxrss)."""
+    """A backlog of 5.5 million listens, default settings; the figure is the kernel's (VmHWM)."""
     files = {table: [truth.input_file(table)] for table in TABLES}
     files["listen_events"] *= COPIES
     replay(broker, tmp_path, files, PARTITIONS)
@@ -22,4 +22,4 @@ def test_five_million_records_fit_in_256_mib(db, broker, engine, tmp_path):
     print(f"{records} records: peak RSS {ended.peak_rss / 2**20:.1f} MiB, wall {ended.wall:.1f} s, CPU {ended.cpu:.1f} s")
     found = db.execute(f"select count(*) from read_parquet('{big.lake}/lake/v1/listen_events/**/*.parquet')")
     assert found.fetchone()[0] == truth.rows(db, "listen_events") * COPIES
-    assert ended.peak_rss < CEILING, f"peak RSS {ended.peak_rss / 2**20:.1f} MiB"
+    assert 0 < ended.peak_rss < CEILING, f"peak RSS {ended.peak_rss / 2**20:.1f} MiB"
