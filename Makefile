@@ -57,12 +57,11 @@ test: setup ## Everything that a change must pass, end to end
 e2e: venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
-	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -m "not slow" -s -v tests/e2e
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v tests/e2e
 
 .PHONY: test-slow
-test-slow: setup build ## What is too long for every run
+test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib
-	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v tests/e2e
 
 .PHONY: bench
 bench: setup ## Measure the engine beside a bare librdkafka drain (BENCH_FLAGS, see benches/drain.py --help)

@@ -110,22 +110,23 @@ fn count_partitions(settings: &Settings) -> anyhow::Result<usize> {
     Ok(ours.map(|topic| topic.partitions().len().max(1)).sum())
 }
 
-struct Actors {
-    settings: Settings,
-    store: Arc<dyn Store>,
-    board: StatusBoard,
-    metrics: Metrics,
-    budget: Arc<MemoryBudget>,
-    waker: Arc<Waker>,
-    feed: Arc<dyn Feed>,
-    log: Arc<dyn Log>,
-    writer: String,
-    encoders: Arc<Encoders>,
-    slot: AggregatorSlot,
-    gates: Mutex<BTreeMap<TopicPartition, Arc<Gate>>>,
+/// Makes the actors of a running engine.
+pub(crate) struct Actors {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) board: StatusBoard,
+    pub(crate) metrics: Metrics,
+    pub(crate) budget: Arc<MemoryBudget>,
+    pub(crate) waker: Arc<Waker>,
+    pub(crate) feed: Arc<dyn Feed>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) writer: String,
+    pub(crate) encoders: Arc<Encoders>,
+    pub(crate) slot: AggregatorSlot,
+    pub(crate) gates: Mutex<BTreeMap<TopicPartition, Arc<Gate>>>,
     /// One for each core: partitions are spread over them.
-    workers: Vec<ArbiterHandle>,
-    aggregator: ArbiterHandle,
+    pub(crate) workers: Vec<ArbiterHandle>,
+    pub(crate) aggregator: ArbiterHandle,
 }
 
 impl Actors {

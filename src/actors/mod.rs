@@ -9,3 +9,6 @@ pub mod supervisor;
 pub mod upload;
 pub mod uploader;
 pub mod window_aggregator;
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ pub struct FetchedBatch {
     pub end: i64,
     bytes: usize,
     gate: Arc<Gate>,
+    destroy: unsafe extern "C" fn(MessagePtr),
     /// Messages must not outlive their client.
     _client: Arc<dyn Send + Sync>,
 }
@@ -135,8 +136,8 @@ impl FetchedBatch {
 impl Drop for FetchedBatch {
     fn drop(&mut self) {
         for &message in &self.messages {
-            // SAFETY: each pointer came from rd_kafka_consume_batch_queue and is destroyed only here.
-            unsafe { sys::rd_kafka_message_destroy(message) };
+            // SAFETY: `destroy` belongs to whoever made the pointers, and each is destroyed only here.
+            unsafe { (self.destroy)(message) };
         }
         self.gate.leave(self.bytes);
     }
@@ -249,7 +250,8 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         let batch = (end > position).then(|| {
             gate.enter(bytes);
             let client: Arc<dyn Send + Sync> = Arc::clone(&self.consumer) as _;
-            FetchedBatch { messages, start: position, end, bytes, gate: Arc::clone(gate), _client: client }
+            let (gate, destroy) = (Arc::clone(gate), sys::rd_kafka_message_destroy as _);
+            FetchedBatch { messages, start: position, end, bytes, gate, destroy, _client: client }
         });
         Taken { batch, at_end, error }
     }
@@ -366,5 +368,45 @@ unsafe fn describe_answer(
             || (sys::rd_kafka_Uuid_least_significant_bits(id) == 0
                 && sys::rd_kafka_Uuid_most_significant_bits(id) == 0);
         Ok((!zero).then(|| CStr::from_ptr(sys::rd_kafka_Uuid_base64str(id)).to_string_lossy().into_owned()))
+    }
+}
+
+#[cfg(test)]
+mod made {
+    use super::*;
+
+    /// Room for librdkafka's private part behind the public message; zero means "nothing there" for all that is read.
+    type Room = [u64; 128];
+
+    impl FetchedBatch {
+        /// Messages that no broker sent: `values` at the offsets from `start`, timestamp 0, no key, no headers.
+        pub fn of_values(start: i64, values: &[Vec<u8>], gate: &Arc<Gate>) -> Self {
+            let message = |(offset, value): (i64, &Vec<u8>)| {
+                let payload = Box::leak(value.clone().into_boxed_slice());
+                let native: MessagePtr = Box::into_raw(Box::new([0u64; 128])).cast();
+                // SAFETY: the room is larger than the message, aligned as strictly, and zero is a valid message.
+                unsafe {
+                    (*native).offset = offset;
+                    (*native).len = payload.len();
+                    (*native).payload = payload.as_mut_ptr().cast();
+                }
+                native
+            };
+            let messages: Vec<_> = (start..).zip(values).map(message).collect();
+            let end = start + messages.len() as i64;
+            let bytes = values.iter().map(|value| value.len() + MESSAGE_OVERHEAD).sum();
+            gate.enter(bytes);
+            let gate = Arc::clone(gate);
+            FetchedBatch { messages, start, end, bytes, gate, destroy: free, _client: Arc::new(()) }
+        }
+    }
+
+    unsafe extern "C" fn free(native: MessagePtr) {
+        // SAFETY: both were leaked by `of_values`, which nothing else passes here.
+        unsafe {
+            let payload = std::ptr::slice_from_raw_parts_mut((*native).payload.cast::<u8>(), (*native).len);
+            drop(Box::from_raw(payload));
+            drop(Box::from_raw(native.cast::<Room>()));
+        }
     }
 }

@@ -111,7 +111,6 @@ def received(engine, expected):
     return all(row["lag"] == 0 for row in rows) and sum(row["position"] for row in rows) == expected
 
 
-@pytest.mark.slow
 def test_charts_equal_sql_at_several_watermarks(db, broker, engine, tmp_path):
     """The input is fed in time slices; after each, every window is asked for, live and closed."""
     first = min(db.execute(f"select min(ts) from input.{table}").fetchone()[0] for table in TABLES)

@@ -1,6 +1,5 @@
 """Memory does not grow with the backlog."""
 
-import pytest
 import truth
 from harness import replay
 from tables import PARTITIONS, TABLES
@@ -9,7 +8,6 @@ CEILING = 256 << 20
 COPIES = 5
 
 
-@pytest.mark.slow
 def test_five_million_records_fit_in_256_mib(db, broker, engine, tmp_path):
     """A backlog of 5.5 million listens, default settings; the figure is the kernel's (VmHWM)."""
     files = {table: [truth.input_file(table)] for table in TABLES}

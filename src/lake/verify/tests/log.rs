@@ -210,7 +210,10 @@ async fn records_that_a_receipt_calls_lost_must_not_be_in_the_log() {
     let (decision, records) = super::lake::encode(&chain, 0, 60, 20, None);
     chain.decide(&decision).await.expect("a decision");
     let own = super::lake::counts(&decision, &records);
-    chain.finish(&decision, crate::lake::chain::ready(records), own, &crate::lake::ParquetCodec).await.expect("a receipt");
+    chain
+        .finish(&decision, crate::lake::chain::ready(records), own, &crate::lake::ParquetCodec)
+        .await
+        .expect("a receipt");
     assert_eq!(check(&store, FakeLog::new(20)).await.damage, []);
     let damage = check(&store, FakeLog::new(0)).await.damage;
     assert!(

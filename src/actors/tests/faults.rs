@@ -1,0 +1,116 @@
+//! Every child panics, and hangs, in the middle of its work: nothing is lost and nothing comes twice.
+
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::fault::{Fault, arm, is_armed};
+
+/// Runs 1,000 records past one fault and drains; answers how often a mailbox was full.
+fn survive(point: &'static str, fault: Fault, actor: &'static str) {
+    with_paused_clock(move || async move {
+        let engine = Engine::start(1000, |_| ());
+        arm(point, fault);
+        engine.assign().await;
+        wait_until("the restart", || engine.restarts(actor) > 0).await;
+        assert!(!is_armed(point), "{point} was not passed");
+        engine.drain().await;
+        assert_eq!(engine.restarts(actor), 1, "restarts of {actor} after {fault:?} at {point}");
+        engine.check_lake().await;
+        if fault == Fault::Hang && point != "uploader.recover" && point != "aggregator.rebuild" {
+            let refused = engine.broker.refused.load(Ordering::Relaxed);
+            assert!(refused > 0, "no mailbox was full while {point} hung");
+        }
+    });
+}
+
+#[test]
+fn a_panic_in_the_consumer_loses_nothing() {
+    survive("consumer.deliver", Fault::Panic, "partition_consumer");
+}
+
+#[test]
+fn a_consumer_that_hangs_is_replaced() {
+    survive("consumer.deliver", Fault::Hang, "partition_consumer");
+}
+
+#[test]
+fn a_panic_while_the_ledger_is_read_loses_nothing() {
+    survive("uploader.recover", Fault::Panic, "uploader");
+}
+
+#[test]
+fn an_uploader_that_hangs_on_the_ledger_is_replaced() {
+    survive("uploader.recover", Fault::Hang, "uploader");
+}
+
+#[test]
+fn a_panic_before_the_decision_loses_nothing() {
+    survive("uploader.decide", Fault::Panic, "uploader");
+}
+
+#[test]
+fn an_upload_that_hangs_before_its_decision_is_replaced() {
+    survive("uploader.decide", Fault::Hang, "uploader");
+}
+
+#[test]
+fn a_panic_between_decision_and_objects_loses_nothing() {
+    survive("uploader.write", Fault::Panic, "uploader");
+}
+
+#[test]
+fn an_upload_that_hangs_before_its_objects_is_replaced() {
+    survive("uploader.write", Fault::Hang, "uploader");
+}
+
+#[test]
+fn a_panic_in_the_aggregator_loses_nothing() {
+    survive("aggregator.fold", Fault::Panic, "window_aggregator");
+}
+
+#[test]
+fn an_aggregator_that_hangs_is_replaced() {
+    survive("aggregator.fold", Fault::Hang, "window_aggregator");
+}
+
+#[test]
+fn a_panic_while_windows_are_rebuilt_loses_nothing() {
+    survive("aggregator.rebuild", Fault::Panic, "window_aggregator");
+}
+
+#[test]
+fn a_rebuild_that_hangs_is_replaced() {
+    survive("aggregator.rebuild", Fault::Hang, "window_aggregator");
+}
+
+#[test]
+fn the_supervisor_gives_up_on_a_child_that_fails_again_and_again() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(1000, |settings| settings.supervisor.restart_limit = 2);
+        engine.assign().await;
+        for failures in 1..=3 {
+            arm("consumer.deliver", Fault::Panic);
+            wait_until("the next failure", || engine.restarts("partition_consumer") == failures).await;
+        }
+        wait_until("giving up", || engine.result.borrow().is_some()).await;
+        let why = engine.result.borrow().clone().expect("a result").expect_err("a failure");
+        assert!(why.contains("listen_events[0]") && why.contains("partition_consumer"), "{why}");
+    });
+}
+
+#[test]
+fn a_drain_that_hangs_ends_at_its_deadline() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(100, |settings| settings.lake.max_batch_bytes = 64 << 20);
+        engine.assign().await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("reading to the end", || status.at_end()).await;
+        arm("uploader.write", Fault::Hang);
+        let asked = tokio::time::Instant::now();
+        engine.supervisor.send(Shutdown).await.expect("the supervisor lives");
+        wait_until("the deadline", || engine.result.borrow().is_some()).await;
+        assert!(!is_armed("uploader.write"));
+        let deadline = load(None, [], &[]).expect("defaults").settings.supervisor.drain_deadline;
+        assert!((deadline..deadline * 2).contains(&asked.elapsed()), "{:?}", asked.elapsed());
+    });
+}

@@ -1,0 +1,90 @@
+//! Full mailboxes: the sender keeps what it has, and everything arrives in order once there is room.
+
+use std::io::Write;
+use std::sync::atomic::AtomicU64;
+
+use actix::prelude::SendError;
+use tokio::time::Instant;
+
+use super::*;
+use crate::actors::producer::{Produce, ProduceError, Producer, StopProducing};
+use crate::actors::supervisor::MAILBOX;
+use crate::kafka::lines::LineReader;
+use crate::kafka::producer::RecordProducer;
+
+#[test]
+fn a_full_supervisor_refuses_events_and_takes_them_later() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(300, |_| ());
+        tokio::task::yield_now().await;
+        let mut sent = 0;
+        while engine.supervisor.try_send(GroupEvent::TopicMissing("a topic".into())).is_ok() {
+            sent += 1;
+            assert!(sent <= 2 * MAILBOX, "the mailbox has no bound");
+        }
+        assert!(sent >= MAILBOX);
+        engine.assign().await;
+        engine.drain().await;
+        engine.check_lake().await;
+    });
+}
+
+#[test]
+fn a_budget_that_is_full_holds_the_log_back() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(2000, |settings| settings.memory.budget = 32 << 10);
+        engine.assign().await;
+        engine.drain().await;
+        engine.check_lake().await;
+        assert_eq!(engine.restarts("uploader") + engine.restarts("partition_consumer"), 0);
+    });
+}
+
+/// The input's lines, ten a chunk.
+fn chunks(count: usize) -> Vec<Produce> {
+    let mut file = tempfile::NamedTempFile::with_suffix(".jsonl").expect("a file");
+    for number in 0..count * 10 {
+        writeln!(file, r#"{{"userId":"{number}"}}"#).expect("a line");
+    }
+    let mut reader = LineReader::open(file.path(), Arc::new(AtomicU64::new(0))).expect("input");
+    let mut next = || reader.next_chunk(10).expect("a chunk").expect("a chunk");
+    (0..count).map(|_| Produce { file: 0, chunk: next() }).collect()
+}
+
+#[test]
+fn a_full_producer_holds_the_reader_back_keeps_its_pace_and_stops() {
+    with_paused_clock(|| async {
+        let mut settings = load(None, [], &[]).expect("defaults").settings.kafka;
+        // Nobody listens there: records wait in the client's queue.
+        settings.brokers = "127.0.0.1:1".into();
+        let client = Arc::new(RecordProducer::new(&settings).expect("a client"));
+        let producer = Producer::new(client, TOPIC, Some(10)).start();
+        let start = Instant::now();
+        let mut chunks = chunks(6).into_iter();
+        let mut answers = Vec::new();
+        producer
+            .send(chunks.next().expect("a chunk"))
+            .await
+            .expect("it lives")
+            .expect("the first goes at once");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        // One address for all: each has a place of its own in the mailbox beside the common ones.
+        let address = producer.clone().recipient::<Produce>();
+        let refused = loop {
+            let chunk = chunks.next().expect("the mailbox has no bound");
+            match address.try_send(chunk) {
+                Ok(()) => answers.push(()),
+                Err(SendError::Full(chunk)) => break chunk,
+                Err(SendError::Closed(_)) => panic!("the producer has ended"),
+            }
+        };
+        let taken = answers.len() as u64;
+        assert!((2..5).contains(&taken), "{taken} chunks were taken");
+        // What was refused is sent after what was taken, each at its time: ten records a second.
+        producer.send(refused).await.expect("it lives").expect("sent");
+        assert_eq!(start.elapsed().as_secs(), taken + 1);
+        producer.send(StopProducing).await.expect("it lives");
+        let after = producer.send(chunks.next().expect("another chunk")).await.expect("it lives");
+        assert_eq!(after, Err(ProduceError::Stopped));
+    });
+}
