@@ -17,9 +17,10 @@ use crate::actors::heartbeat::Heartbeat;
 use crate::actors::partition_consumer::{Neighbours, PartitionConsumer};
 use crate::actors::reject_window::RejectWindow;
 use crate::actors::restart::RestartPolicy;
-use crate::actors::supervisor::{Child, Factory, Supervisor, SupervisorSettings, World};
+use crate::actors::supervisor::{Supervisor, SupervisorSettings};
 use crate::actors::uploader::{Surroundings, Uploader, UploaderSettings};
 use crate::actors::window_aggregator::{AggregatorSettings, WindowAggregator};
+use crate::actors::world::{Child, Factory, World};
 use crate::charts::ChartSettings;
 use crate::config::Settings;
 use crate::engine::{AggregatorSlot, RunningEngine};
@@ -292,6 +293,7 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         },
         stuck_after: settings.supervisor.stuck_after,
         drain_deadline: settings.supervisor.drain_deadline,
+        identity_interval: settings.kafka.metadata_interval,
         topics: topics.into_iter().collect(),
         exit_at_end: options.exit_at_end,
     };

@@ -6,9 +6,11 @@ pub mod producer;
 pub mod reject_window;
 pub mod restart;
 pub mod supervisor;
+mod topic_check;
 pub mod upload;
 pub mod uploader;
 pub mod window_aggregator;
+pub mod world;
 
 #[cfg(test)]
 mod tests;

@@ -7,20 +7,16 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::{Instant, timeout};
 
-use super::heartbeat::Heartbeat;
 use super::partition_consumer::PartitionConsumer;
 use super::restart::{RestartHistory, RestartPolicy, Verdict};
+use super::topic_check::{OpenError, created_anew, open};
 use super::uploader::Uploader;
 use super::window_aggregator::WindowAggregator;
-use crate::kafka::poller::Feed;
-use crate::kafka::{Log, TopicPartition};
-use crate::lake::chain::{ChainError, open_epoch};
-use crate::lake::ledger::{EpochRecord, Refusal};
-use crate::lake::store::Store;
-use crate::messages::{Detach, Drain, Flush, GroupEvent, Halt, Refused, Shutdown, SnapshotAll};
-use crate::metrics::Metrics;
+use super::world::{Child, World};
+use crate::kafka::TopicPartition;
+use crate::lake::ledger::EpochRecord;
+use crate::messages::{Detach, Drain, Flush, GroupEvent, Refused, Shutdown, SnapshotAll};
 use crate::schemas::{EventKind, Source};
-use crate::status::StatusBoard;
 
 /// Group events and refusals: a few for each partition and rebalance.
 pub const MAILBOX: usize = 256;
@@ -38,73 +34,19 @@ pub struct SupervisorSettings {
     pub stuck_after: Duration,
     /// How long a drain may take.
     pub drain_deadline: Duration,
+    /// How often topics are asked whether they are still the same; uploads ask by themselves.
+    pub identity_interval: Duration,
     /// Which table each topic feeds.
     pub topics: BTreeMap<String, EventKind>,
     /// Stop once all that the topics held at the start is in the lake.
     pub exit_at_end: bool,
 }
 
-/// A child's address with its heartbeat.
-pub struct Child<A: Actor> {
-    /// Address.
-    pub address: Addr<A>,
-    /// Progress.
-    pub heartbeat: Arc<Heartbeat>,
-}
-
-impl<A: Actor<Context = Context<A>> + Handler<Halt>> Child<A> {
-    fn is_dead(&self, stuck_after: Duration) -> bool {
-        !self.address.connected() || self.heartbeat.is_stuck(stuck_after)
-    }
-
-    /// Ends the child if it still listens. One that hangs is left behind: what it may yet write is safe.
-    fn halt(&self) {
-        if self.address.try_send(Halt).is_err() {
-            tracing::debug!("a child does not take its halt");
-        }
-    }
-}
-
-/// Makes children, each on the thread that suits it.
-pub trait Factory {
-    /// The window aggregator.
-    fn aggregator(&self) -> Child<WindowAggregator>;
-    /// A partition's uploader.
-    fn uploader(
-        &self,
-        source: &Arc<Source>,
-        epoch: &EpochRecord,
-        aggregator: &Addr<WindowAggregator>,
-        supervisor: &Addr<Supervisor>,
-    ) -> Child<Uploader>;
-    /// A partition's consumer.
-    fn consumer(
-        &self,
-        source: &Arc<Source>,
-        uploader: &Addr<Uploader>,
-        aggregator: &Addr<WindowAggregator>,
-        supervisor: &Addr<Supervisor>,
-    ) -> Child<PartitionConsumer>;
-}
-
-/// What the supervisor needs of the outside.
-pub struct World {
-    /// Makes children.
-    pub factory: Box<dyn Factory>,
-    /// The poll loop.
-    pub feed: Arc<dyn Feed>,
-    /// The broker.
-    pub log: Arc<dyn Log>,
-    /// The lake.
-    pub store: Arc<dyn Store>,
-    /// Status of partitions.
-    pub board: StatusBoard,
-    /// Metrics.
-    pub metrics: Metrics,
-    /// Whether the poll loop is alive.
-    pub poll_alive: Box<dyn Fn() -> bool>,
-    /// Called once with the exit code and, for a failure, its reason.
-    pub finished: Box<dyn FnOnce(Result<(), String>)>,
+/// A topic with the epoch that is being read.
+pub(super) struct TopicEpoch {
+    pub(super) topic: String,
+    pub(super) epoch: u32,
+    pub(super) record: EpochRecord,
 }
 
 struct Partition {
@@ -237,6 +179,29 @@ impl Supervisor {
         if self.settings.exit_at_end {
             self.finish(Err(format!("{partition}: {why}")), ctx);
         }
+    }
+
+    /// Asks whether any topic was created anew, and stops those that were.
+    fn watch_topics(&mut self, ctx: &mut Context<Self>) {
+        let Some(world) = &self.world else { return };
+        let mut topics = BTreeMap::new();
+        for (partition, entry) in self.partitions.iter().filter(|(_, entry)| !entry.refused) {
+            topics.entry(&partition.topic).or_insert_with(|| TopicEpoch {
+                topic: partition.topic.to_string(),
+                epoch: entry.source.epoch,
+                record: entry.epoch.clone(),
+            });
+        }
+        let (topics, log) = (topics.into_values().collect(), Arc::clone(&world.log));
+        let asked = async move { created_anew(&*log, topics).await };
+        ctx.spawn(asked.into_actor(self).map(|refused, actor, ctx| {
+            for (topic, why) in refused {
+                let of_topic = actor.partitions.keys().filter(|partition| *partition.topic == *topic);
+                for partition in of_topic.cloned().collect::<Vec<_>>() {
+                    actor.note_refusal(&partition, &why, ctx);
+                }
+            }
+        }));
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -429,33 +394,6 @@ impl Supervisor {
     }
 }
 
-enum OpenError {
-    Later(String),
-    Refused(String),
-}
-
-/// The topic's epoch and the log's end now.
-async fn open(
-    log: &dyn Log,
-    store: &dyn Store,
-    partition: &TopicPartition,
-) -> Result<(u32, EpochRecord, i64), OpenError> {
-    let later = |error: &dyn std::fmt::Display| OpenError::Later(error.to_string());
-    if log.is_compacted(&partition.topic).await.map_err(|error| later(&error))? {
-        let why = Refusal::check_cleanup_policy(&partition.topic, "compact").err();
-        return Err(OpenError::Refused(why.map_or_else(String::new, |why| why.to_string())));
-    }
-    let identity = log.identity(&partition.topic).await.map_err(|error| later(&error))?;
-    let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
-    let opened = open_epoch(store, &partition.topic, cluster_id, topic_id).await;
-    let (epoch, record) = opened.map_err(|error: ChainError| match error.is_transient() {
-        true => later(&error),
-        false => OpenError::Refused(error.to_string()),
-    })?;
-    let bounds = log.bounds(partition).await.map_err(|error| later(&error))?;
-    Ok((epoch, record, bounds.end))
-}
-
 impl Actor for Supervisor {
     type Context = Context<Self>;
 
@@ -467,6 +405,7 @@ impl Actor for Supervisor {
                 self.aggregator = Some(world.factory.aggregator());
                 self.world = Some(world);
                 ctx.run_interval(TICK, Self::tick);
+                ctx.run_interval(self.settings.identity_interval, Self::watch_topics);
             }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "cannot start");

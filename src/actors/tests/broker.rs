@@ -27,6 +27,7 @@ pub struct Broker {
     /// How often a batch met a full mailbox.
     pub refused: AtomicU64,
     committed: Mutex<Option<CommittedOffset>>,
+    topic_id: Mutex<Option<String>>,
     this: Weak<Broker>,
 }
 
@@ -47,12 +48,18 @@ impl Broker {
             flow: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             committed: Mutex::default(),
+            topic_id: Mutex::new(Some("first".to_owned())),
             this: this.clone(),
         })
     }
 
     pub fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// What the broker says of the topic from now on.
+    pub fn set_topic_id(&self, id: &str) {
+        *self.topic_id.lock().expect("no panic holds it") = Some(id.to_owned());
     }
 
     async fn send_all(
@@ -112,7 +119,8 @@ impl Log for Broker {
     }
 
     async fn identity(&self, _: &str) -> Result<TopicIdentity, LogError> {
-        Ok(TopicIdentity::default())
+        let topic_id = self.topic_id.lock().expect("no panic holds it").clone();
+        Ok(TopicIdentity { cluster_id: None, topic_id })
     }
 
     async fn is_compacted(&self, _: &str) -> Result<bool, LogError> {

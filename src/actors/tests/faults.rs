@@ -114,3 +114,18 @@ fn a_drain_that_hangs_ends_at_its_deadline() {
         assert!((deadline..deadline * 2).contains(&asked.elapsed()), "{:?}", asked.elapsed());
     });
 }
+
+#[test]
+fn a_topic_created_anew_is_noticed_while_nothing_comes() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(100, |_| ());
+        engine.assign().await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("everything being in the lake", || status.head() == Some(100)).await;
+        engine.broker.set_topic_id("second");
+        wait_until("the refusal", || status.refused().is_some()).await;
+        let why = status.refused().unwrap_or_default();
+        assert!(why.contains("epoch 1 has topic id first, the broker says second"), "{why}");
+        assert!(engine.result.borrow().is_none(), "the other topics go on");
+    });
+}

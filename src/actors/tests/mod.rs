@@ -12,7 +12,8 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::broker::Broker;
-use crate::actors::supervisor::{Supervisor, SupervisorSettings, World};
+use crate::actors::supervisor::{Supervisor, SupervisorSettings};
+use crate::actors::world::World;
 use crate::config::{Settings, load};
 use crate::engine::AggregatorSlot;
 use crate::kafka::TopicPartition;
@@ -88,6 +89,7 @@ impl Engine {
             },
             stuck_after: settings.supervisor.stuck_after,
             drain_deadline: settings.supervisor.drain_deadline,
+            identity_interval: settings.kafka.metadata_interval,
             topics: [(TOPIC.to_owned(), EventKind::Listen)].into(),
             exit_at_end: false,
         };

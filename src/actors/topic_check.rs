@@ -1,0 +1,57 @@
+//! What the supervisor asks about topics: may this one be read, and is it still the one that it was?
+
+use super::supervisor::TopicEpoch;
+use crate::kafka::{Log, TopicPartition};
+use crate::lake::chain::{ChainError, open_epoch};
+use crate::lake::ledger::{EpochRecord, Refusal, check_identity};
+use crate::lake::store::Store;
+
+/// Why a partition cannot be taken up now.
+pub(super) enum OpenError {
+    /// Asking again may help.
+    Later(String),
+    /// An operator must act.
+    Refused(String),
+}
+
+/// The topic's epoch and the log's end now.
+pub(super) async fn open(
+    log: &dyn Log,
+    store: &dyn Store,
+    partition: &TopicPartition,
+) -> Result<(u32, EpochRecord, i64), OpenError> {
+    let later = |error: &dyn std::fmt::Display| OpenError::Later(error.to_string());
+    if log.is_compacted(&partition.topic).await.map_err(|error| later(&error))? {
+        let why = Refusal::check_cleanup_policy(&partition.topic, "compact").err();
+        return Err(OpenError::Refused(why.map_or_else(String::new, |why| why.to_string())));
+    }
+    let identity = log.identity(&partition.topic).await.map_err(|error| later(&error))?;
+    let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
+    let opened = open_epoch(store, &partition.topic, cluster_id, topic_id).await;
+    let (epoch, record) = opened.map_err(|error: ChainError| match error.is_transient() {
+        true => later(&error),
+        false => OpenError::Refused(error.to_string()),
+    })?;
+    let bounds = log.bounds(partition).await.map_err(|error| later(&error))?;
+    Ok((epoch, record, bounds.end))
+}
+
+/// Topics that were created anew since their epoch was opened, and why they are refused.
+///
+/// Uploads ask before each decision; this finds it while a topic is idle or waits. A broker that does not answer is
+/// asked again the next time.
+pub(super) async fn created_anew(log: &dyn Log, topics: Vec<TopicEpoch>) -> Vec<(String, String)> {
+    let mut refused = Vec::new();
+    for TopicEpoch { topic, epoch, record } in topics {
+        match log.identity(&topic).await {
+            Ok(identity) => {
+                let ids = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
+                if let Err(refusal) = check_identity(&topic, epoch, &record, ids.0, ids.1) {
+                    refused.push((topic, refusal.to_string()));
+                }
+            }
+            Err(error) => tracing::debug!(topic, %error, "the topic's identity is asked again later"),
+        }
+    }
+    refused
+}
