@@ -1,19 +1,17 @@
-//! Keeps the C library's allocator from holding on to memory that was freed.
+//! The allocator: jemalloc, for Rust's part and for librdkafka's alike.
+//!
+//! Batches are allocated on one thread and freed on another, and librdkafka's buffers likewise. glibc's allocator then
+//! either keeps twice the live heap (its arenas) or, told to give memory back, spends a quarter of all CPU time on page
+//! faults. One arena is enough for the few threads there are, and keeps least.
 
-/// Limits glibc's arenas and makes large blocks go back to the system when they are freed; does nothing elsewhere.
-///
-/// Batches are allocated on one thread and freed on another, and librdkafka's buffers likewise: with glibc's own
-/// choice of eight arenas a core, and a threshold for mapped blocks that grows up to 32 MiB, twice the live heap stays
-/// resident. To be called before threads are started.
-pub fn limit_fragmentation() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        const MIB: i32 = 1 << 20;
-        let settings =
-            [(libc::M_ARENA_MAX, 2), (libc::M_MMAP_THRESHOLD, MIB), (libc::M_TRIM_THRESHOLD, 4 * MIB)];
-        for (parameter, value) in settings {
-            // SAFETY: mallopt takes two integers and touches only the allocator's own settings, under its lock.
-            unsafe { libc::mallopt(parameter, value) };
-        }
-    }
-}
+use libc::c_char;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// jemalloc looks for its settings under this name, before `main`; the variable `MALLOC_CONF` overrides them.
+#[used]
+#[unsafe(export_name = "malloc_conf")]
+pub static SETTINGS: Option<&c_char> =
+    // SAFETY: the bytes are static and end with a zero; the reference is to the first of them.
+    Some(unsafe { &*c"narenas:1".as_ptr() });

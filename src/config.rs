@@ -287,7 +287,22 @@ pub fn load(
     environment: impl IntoIterator<Item = (String, String)>,
     flags: &[Override],
 ) -> Result<Loaded, ConfigError> {
-    let (merged, mut problems) = layers::merge(file, environment, flags)?;
+    validated(layers::merge(&[layers::DEFAULTS], file, environment, flags)?)
+}
+
+/// As [`load`], with the built-in `config/demo.toml` over `config/default.toml`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_demo(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &[Override],
+) -> Result<Loaded, ConfigError> {
+    validated(layers::merge(&[layers::DEFAULTS, layers::DEMO], file, environment, flags)?)
+}
+
+fn validated((merged, mut problems): (layers::Merged, Vec<Problem>)) -> Result<Loaded, ConfigError> {
     let settings = read::settings(&merged, &mut problems);
     if let Some(settings) = &settings {
         validate::check(settings, &merged, &mut problems);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use anyhow::Context as _;
+use futures::future::LocalBoxFuture;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
@@ -254,10 +255,29 @@ pub fn run(settings: Settings, options: RunOptions) -> anyhow::Result<()> {
     } else {
         count_partitions(&settings).unwrap_or(16)
     };
-    System::new().block_on(run_in_system(settings, options, partitions))
+    System::new().block_on(run_in_system(settings, options, partitions, Beside::default()))
 }
 
-async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: usize) -> anyhow::Result<()> {
+/// What a command adds to the engine.
+struct Beside {
+    /// Wraps what is asked of the broker.
+    log: Box<dyn FnOnce(Arc<dyn Log>) -> Arc<dyn Log>>,
+    /// Runs until the engine stops, and sees its status.
+    task: Box<dyn FnOnce(StatusBoard) -> LocalBoxFuture<'static, ()>>,
+}
+
+impl Default for Beside {
+    fn default() -> Self {
+        Self { log: Box::new(|log| log), task: Box::new(|_| Box::pin(std::future::ready(()))) }
+    }
+}
+
+async fn run_in_system(
+    mut settings: Settings,
+    options: RunOptions,
+    partitions: usize,
+    beside: Beside,
+) -> anyhow::Result<()> {
     if options.exit_at_end {
         // A partition that was read to its end is not waited for.
         settings.windows.idle_after = Duration::ZERO;
@@ -298,13 +318,15 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         exit_at_end: options.exit_at_end,
     };
     let drawn_board = board.clone();
+    let Beside { log: wrap_log, task } = beside;
+    let task = actix::spawn(task(board.clone()));
     let (finished, ended) = tokio::sync::oneshot::channel();
     let supervisor = Supervisor::new(supervisor_settings, move |supervisor| {
         let config = consumer_config(&settings, partitions);
         let names: Vec<String> = settings.kafka.topics.all().map(|(_, topic)| topic.to_owned()).collect();
         let (poller, consumer) =
             poller::spawn(&config, &names, supervisor.recipient(), Arc::clone(&waker), board.clone())?;
-        let log: Arc<dyn Log> = Arc::new(KafkaLog::new(consumer, &client_config(&settings.kafka))?);
+        let log = wrap_log(Arc::new(KafkaLog::new(consumer, &client_config(&settings.kafka))?));
         let feed: Arc<dyn Feed> = Arc::new(poller.clone());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let actors = Actors {
@@ -343,6 +365,7 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
     stop_on_signals(supervisor);
     let drawn = (options.exit_at_end && options.progress).then(|| actix::spawn(draw_reading(drawn_board)));
     let (poller, result) = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
+    task.abort();
     if let Some(drawn) = drawn {
         drawn.abort();
     }

@@ -36,7 +36,6 @@ impl From<Outcome> for ExitCode {
 
 /// Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage or settings, 3 `verify` found damage.
 pub fn main() -> ExitCode {
-    crate::allocator::limit_fragmentation();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

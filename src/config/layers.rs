@@ -7,8 +7,14 @@ use config::{File, FileFormat, Source, Value, ValueKind};
 
 use super::{ConfigError, Override, Problem};
 
-/// The built-in layer; it names every key.
-pub(super) const DEFAULTS: &str = include_str!("../../config/default.toml");
+/// A layer that is part of the program: its text, and what it is called.
+pub(super) type BuiltIn = (&'static str, &'static str);
+
+/// The lowest layer; it names every key.
+pub(super) const DEFAULTS: BuiltIn = (include_str!("../../config/default.toml"), "built-in default");
+
+/// What `demo` does differently.
+pub(super) const DEMO: BuiltIn = (include_str!("../../config/demo.toml"), "built-in default of the demo");
 
 /// Keys below it are librdkafka's, not ours.
 pub(super) const PROPERTIES: &str = "kafka.properties.";
@@ -28,11 +34,16 @@ pub(super) struct Sourced {
 
 /// All layers, later ones over earlier ones, and the keys that are not known.
 pub(super) fn merge(
+    built_in: &[BuiltIn],
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
     flags: &[Override],
 ) -> Result<(Merged, Vec<Problem>), ConfigError> {
-    let mut merged = defaults();
+    let mut merged = Merged::new();
+    for (text, origin) in built_in {
+        let table = File::from_str(text, FileFormat::Toml).collect().unwrap_or_default();
+        merged.extend(flatten(table, origin));
+    }
     let known: BTreeSet<String> = merged.keys().cloned().collect();
     let mut problems = Vec::new();
     let mut apply = |layer: Merged, merged: &mut Merged| {
@@ -51,11 +62,6 @@ pub(super) fn merge(
     apply(environment_layer(environment), &mut merged);
     apply(flag_layer(flags), &mut merged);
     Ok((merged, problems))
-}
-
-fn defaults() -> Merged {
-    let table = File::from_str(DEFAULTS, FileFormat::Toml).collect().unwrap_or_default();
-    flatten(table, "built-in default")
 }
 
 fn file_layer(path: &Path) -> Result<Merged, ConfigError> {

@@ -23,18 +23,20 @@ mod read;
 mod read_counts;
 mod rejected;
 mod schema;
+mod tally;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use counts::{CountTables, Counts, SongCount, UserActive};
+pub use counts::{CountTables, SongCount, UserActive};
 pub use data::Encoder;
 pub use error::EncodeError;
 pub use hours::{HourGroup, Run, group_by_hour, utc_date};
 pub use read::{read_activity, read_metadata_pairs, read_offsets, row_count};
 pub use read_counts::{read_song_counts, read_user_activity};
 pub use schema::Table;
+pub use tally::Counts;
 
 /// Rows of a row group at most: DuckDB's own size, so that it reads one row group a task.
 pub const ROW_GROUP_ROWS: usize = 122_880;

@@ -1,13 +1,14 @@
 //! The fast path: a scanner for the usual record. It gives up, saying nothing of why, on any surprise; where it does
 //! not, the row is what [`super::fallback`] would have made.
 //!
-//! Strings are only marked on the way and looked up together at the end: the lookups, most of them cache misses, then
-//! overlap, and a record that is given up after all has put nothing into a dictionary.
+//! Strings are only marked on the way, and the memory that their lookup needs is asked for; they are looked up together
+//! at the end. So cache misses overlap with scanning, and a record that is given up after all has put nothing into a
+//! dictionary.
 
 use super::Interners;
 use super::build::Row;
 use super::fallback::{is_registration, is_ts};
-use super::intern::{SHORT, pack, pack_word};
+use super::intern::{SHORT, TextInterner, pack, pack_word};
 use super::plan::{KeyPattern, MAX_FIELDS, Plan};
 use super::scan::{first_quote, float, integer, load16, string_end};
 use crate::schemas::field::FieldType;
@@ -15,6 +16,8 @@ use crate::schemas::field::FieldType;
 /// A string that was met: where it is and, if it is short, what it is.
 #[derive(Debug, Default, Clone, Copy)]
 struct Mark {
+    /// The interner's hash of it.
+    hash: u64,
     /// By [`pack`]; nothing where the string is long.
     spelling: [u64; 2],
     /// Index of the field.
@@ -72,10 +75,13 @@ pub(super) fn decode(
 ) -> Option<()> {
     scratch.short.len = 0;
     scratch.long.len = 0;
-    scan(plan, scratch, row, json)?;
+    scan(plan, interners, scratch, row, json)?;
+    for mark in scratch.long.met() {
+        interners.get(mark.index)?.as_ref()?.expect_long_soon(mark.hash);
+    }
     for mark in scratch.short.met() {
         let interner = interners.get_mut(mark.index)?.as_mut()?;
-        let keys = match interner.find_short(mark.spelling) {
+        let keys = match interner.find_short(mark.hash, mark.spelling) {
             Some(keys) => keys,
             None => interner.insert_quoted(mark.quoted(json)?)?,
         };
@@ -83,7 +89,7 @@ pub(super) fn decode(
     }
     for mark in scratch.long.met() {
         let interner = interners.get_mut(mark.index)?.as_mut()?;
-        let keys = match interner.find_long(json.get(mark.start..mark.start + mark.len)?) {
+        let keys = match interner.find_long(mark.hash, json.get(mark.start..mark.start + mark.len)?) {
             Some(keys) => keys,
             None => interner.insert_quoted(mark.quoted(json)?)?,
         };
@@ -94,7 +100,7 @@ pub(super) fn decode(
 
 /// Finds the members: numbers and booleans go to `row`, strings to `scratch`.
 #[inline(always)]
-fn scan(plan: &Plan, scratch: &mut Scratch, row: &mut Row, json: &[u8]) -> Option<()> {
+fn scan(plan: &Plan, interners: &Interners, scratch: &mut Scratch, row: &mut Row, json: &[u8]) -> Option<()> {
     if json.first() != Some(&b'{') {
         return None;
     }
@@ -103,7 +109,7 @@ fn scan(plan: &Plan, scratch: &mut Scratch, row: &mut Row, json: &[u8]) -> Optio
     loop {
         let (place, pattern) = find_member(plan, row, load16(json, at), next)?;
         row.mark(pattern.bit);
-        at = member(scratch, row, &pattern, json, at + pattern.len)?;
+        at = member(interners, scratch, row, &pattern, json, at + pattern.len)?;
         next = place + 1;
         match json.get(at)? {
             b',' => at += 1,
@@ -139,6 +145,7 @@ fn find_other_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<
 /// Takes one member's value, which begins at `at`; returns where it ends.
 #[inline(always)]
 fn member(
+    interners: &Interners,
     scratch: &mut Scratch,
     row: &mut Row,
     pattern: &KeyPattern,
@@ -147,7 +154,7 @@ fn member(
 ) -> Option<usize> {
     let index = pattern.index;
     match pattern.kind {
-        FieldType::Text => text(scratch, index, json, at),
+        FieldType::Text => text(interners.get(index)?.as_ref()?, scratch, index, json, at),
         FieldType::Int64 => {
             let (value, end) = integer(json, at)?;
             row.put(index, value as u64);
@@ -177,20 +184,28 @@ fn member(
 
 /// Marks the string whose first byte, after its quote, is at `start`; returns where it ends.
 #[inline(always)]
-fn text(scratch: &mut Scratch, index: usize, json: &[u8], start: usize) -> Option<usize> {
+fn text(
+    interner: &TextInterner,
+    scratch: &mut Scratch,
+    index: usize,
+    json: &[u8],
+    start: usize,
+) -> Option<usize> {
     let word = load16(json, start);
     let len = first_quote(word);
     if len <= SHORT && *json.get(start + len - 1)? != b'\\' {
-        scratch.short.push(Mark { spelling: pack_word(word, len), index, start, len });
+        let spelling = pack_word(word, len);
+        scratch.short.push(Mark { hash: interner.expect_short(spelling), spelling, index, start, len });
         return Some(start + len + 1);
     }
     let quote = string_end(json, start)?;
-    let len = quote - start;
-    let mark = Mark { spelling: [0; 2], index, start, len };
+    let (spelled, len) = (json.get(start..quote)?, quote - start);
     if len > SHORT {
-        scratch.long.push(mark);
+        let hash = interner.expect_long(spelled);
+        scratch.long.push(Mark { hash, spelling: [0; 2], index, start, len });
     } else {
-        scratch.short.push(Mark { spelling: pack(json.get(start..quote)?), ..mark });
+        let spelling = pack(spelled);
+        scratch.short.push(Mark { hash: interner.expect_short(spelling), spelling, index, start, len });
     }
     Some(quote + 1)
 }

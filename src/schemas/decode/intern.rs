@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::repair;
+use super::table::{LongTable, ShortTable};
 use crate::schemas::column::NULL_KEY;
 use crate::schemas::dictionary::Dictionary;
 use crate::schemas::field::Repair;
@@ -39,28 +40,14 @@ pub(super) struct Keys {
     pub(super) raw: u32,
 }
 
-/// 24 bytes; with a `u128` it would be 32, and the tables of a partition would leave the cache sooner.
-struct ShortEntry {
-    spelling: [u64; 2],
-    keys: Keys,
-}
-
-struct LongEntry {
-    start: u32,
-    len: u32,
-    keys: Keys,
-}
-
 /// A text column's dictionary and the ways into it.
 pub(super) struct TextInterner {
     repair: Repair,
     hasher: RandomState,
-    seeds: [u64; 2],
     /// Spellings of at most [`SHORT`] bytes, packed by [`pack`].
-    short: HashTable<ShortEntry>,
-    /// Longer spellings, in `arena`.
-    long: HashTable<LongEntry>,
-    arena: Vec<u8>,
+    short: ShortTable,
+    /// Longer spellings.
+    long: LongTable,
     texts: Texts,
     raw: Option<Texts>,
 }
@@ -73,10 +60,8 @@ impl TextInterner {
         Self {
             repair,
             hasher,
-            seeds,
-            short: HashTable::new(),
-            long: HashTable::new(),
-            arena: Vec::new(),
+            short: ShortTable::new(seeds),
+            long: LongTable::new(),
             texts: Texts::default(),
             raw: keeps_raw.then(Texts::default),
         }
@@ -96,23 +81,40 @@ impl TextInterner {
     pub(super) fn is_past(&self, limits: Limits) -> bool {
         let raw_bytes = self.raw.as_ref().map_or(0, |raw| raw.bytes);
         let spellings = self.short.len() + self.long.len();
-        self.texts.bytes + raw_bytes + self.arena.len() + self.short.len() * SHORT > limits.bytes
+        self.texts.bytes + raw_bytes + self.long.bytes() + self.short.len() * SHORT > limits.bytes
             || spellings.max(self.texts.index.len()) > limits.values
     }
 
-    /// Keys of a spelling of at most [`SHORT`] bytes, packed by [`pack`], if it was met before.
+    /// Hash of a spelling of at most [`SHORT`] bytes, packed by [`pack`]; [`TextInterner::find_short`] is coming.
     #[inline(always)]
-    pub(super) fn find_short(&self, spelling: [u64; 2]) -> Option<Keys> {
-        let entry = self.short.find(hash_short(self.seeds, spelling), |entry| entry.spelling == spelling)?;
-        Some(entry.keys)
+    pub(super) fn expect_short(&self, spelling: [u64; 2]) -> u64 {
+        self.short.prefetch(spelling)
     }
 
-    /// Keys of a spelling of more than [`SHORT`] bytes, if it was met before.
-    #[inline]
-    pub(super) fn find_long(&self, spelling: &[u8]) -> Option<Keys> {
+    /// Keys of a packed spelling with this hash, if it was met before.
+    #[inline(always)]
+    pub(super) fn find_short(&self, hash: u64, spelling: [u64; 2]) -> Option<Keys> {
+        self.short.find(hash, spelling)
+    }
+
+    /// Hash of a spelling of more than [`SHORT`] bytes; [`TextInterner::find_long`] is coming.
+    #[inline(always)]
+    pub(super) fn expect_long(&self, spelling: &[u8]) -> u64 {
         let hash = self.hasher.hash_one(spelling);
-        let entry = self.long.find(hash, |entry| slice(&self.arena, entry) == spelling)?;
-        Some(entry.keys)
+        self.long.prefetch_slot(hash);
+        hash
+    }
+
+    /// The same, a little later: what [`TextInterner::expect_long`] asked for is there.
+    #[inline(always)]
+    pub(super) fn expect_long_soon(&self, hash: u64) {
+        self.long.prefetch_spelling(hash);
+    }
+
+    /// Keys of a longer spelling with this hash, if it was met before.
+    #[inline(always)]
+    pub(super) fn find_long(&self, hash: u64, spelling: &[u8]) -> Option<Keys> {
+        self.long.find(hash, spelling)
     }
 
     /// Keys of the JSON string `quoted` (its quotes included) that was not met before. None if it is no JSON string.
@@ -137,9 +139,7 @@ impl TextInterner {
             return self.keys_of(text);
         }
         let spelling = text.as_bytes();
-        let known =
-            if spelling.len() <= SHORT { self.find_short(pack(spelling)) } else { self.find_long(spelling) };
-        known.unwrap_or_else(|| {
+        self.find(spelling).unwrap_or_else(|| {
             let keys = self.keys_of(text);
             // A text with a quote or a control character is no spelling, so it takes no other's place.
             self.remember(spelling, keys);
@@ -157,26 +157,22 @@ impl TextInterner {
         }
     }
 
+    fn find(&self, spelling: &[u8]) -> Option<Keys> {
+        if spelling.len() <= SHORT {
+            let packed = pack(spelling);
+            self.find_short(self.expect_short(packed), packed)
+        } else {
+            self.find_long(self.expect_long(spelling), spelling)
+        }
+    }
+
     fn remember(&mut self, spelling: &[u8], keys: Keys) {
         if spelling.len() <= SHORT {
-            let (seeds, spelling) = (self.seeds, pack(spelling));
-            let rehash = |entry: &ShortEntry| hash_short(seeds, entry.spelling);
-            self.short.insert_unique(hash_short(seeds, spelling), ShortEntry { spelling, keys }, rehash);
-            return;
+            self.short.insert(pack(spelling), keys);
+        } else {
+            self.long.insert(self.hasher.hash_one(spelling), spelling, keys);
         }
-        let (Ok(start), Ok(len)) = (u32::try_from(self.arena.len()), u32::try_from(spelling.len())) else {
-            return;
-        };
-        self.arena.extend_from_slice(spelling);
-        let (arena, hasher) = (&self.arena, &self.hasher);
-        let rehash = |entry: &LongEntry| hasher.hash_one(slice(arena, entry));
-        self.long.insert_unique(hasher.hash_one(spelling), LongEntry { start, len, keys }, rehash);
     }
-}
-
-fn slice<'a>(arena: &'a [u8], entry: &LongEntry) -> &'a [u8] {
-    let start = entry.start as usize;
-    arena.get(start..start + entry.len as usize).unwrap_or_default()
 }
 
 /// A spelling of at most [`SHORT`] bytes as two integers: its bytes, then its length in the highest byte.
@@ -206,13 +202,6 @@ const MASKS: [[u64; 2]; 16] = {
     }
     masks
 };
-
-/// One multiplication to both ends: the table uses the high bits and the low ones.
-#[inline(always)]
-fn hash_short(seeds: [u64; 2], [low, high]: [u64; 2]) -> u64 {
-    let product = u128::from(low ^ seeds[0]) * u128::from(high ^ seeds[1]);
-    product as u64 ^ (product >> 64) as u64
-}
 
 /// Distinct texts: a dictionary and the way back from a text to its key.
 #[derive(Default)]
@@ -244,14 +233,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn find(interner: &TextInterner, spelling: &[u8]) -> Option<Keys> {
-        if spelling.len() <= SHORT {
-            interner.find_short(pack(spelling))
-        } else {
-            interner.find_long(spelling)
-        }
-    }
-
     proptest! {
         #[test]
         fn each_spelling_keeps_its_text(texts in prop::collection::vec("[ab\\\\\"é\u{1}]{0,18}", 1..60)) {
@@ -263,7 +244,7 @@ mod tests {
                 keys.push(if turn % 2 == 0 {
                     interner.intern(text)
                 } else {
-                    find(&interner, spelling).unwrap_or_else(|| interner.insert_quoted(quoted.as_bytes()).unwrap())
+                    interner.find(spelling).unwrap_or_else(|| interner.insert_quoted(quoted.as_bytes()).unwrap())
                 });
             }
             let values = interner.dictionary().read();

@@ -45,6 +45,7 @@ mod plan;
 mod reject;
 mod repair;
 mod scan;
+mod table;
 #[cfg(test)]
 mod tests;
 

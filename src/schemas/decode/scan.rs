@@ -1,5 +1,18 @@
 //! Primitives of the fast path: eight or sixteen bytes at a time, no allocation, no panic.
 
+/// Asks the processor to bring the cache line of `what` near; does nothing where it cannot be asked.
+#[inline(always)]
+pub(super) fn prefetch<T>(what: &T) {
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse"))]
+    // SAFETY: a prefetch reads nothing and cannot fault; all it needs is SSE, which the cfg above makes certain.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(what).cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse")))]
+    let _ = what;
+}
+
 /// Sixteen bytes from `at`, little-endian; zeros past the end.
 #[inline(always)]
 pub(super) fn load16(bytes: &[u8], at: usize) -> u128 {
