@@ -19,13 +19,36 @@ struct List {
 
 const EMPTY: List = List { first: NONE, last: NONE };
 
+/// One bit for each slot of a wheel: whether it holds anyone.
+#[derive(Debug)]
+struct Filled([u64; SLOTS / 64]);
+
+impl Filled {
+    fn set(&mut self, slot: usize, filled: bool) {
+        if let Some(word) = self.0.get_mut(slot / 64) {
+            let bit = 1 << (slot % 64);
+            *word = if filled { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// The first filled slot from `slot` on.
+    fn from(&self, slot: usize) -> Option<usize> {
+        let first = self.0.get(slot / 64)? & (u64::MAX << (slot % 64));
+        let later = self.0.iter().enumerate().skip(slot / 64 + 1).map(|(index, &word)| (index, word));
+        let (index, word) = std::iter::once((slot / 64, first)).chain(later).find(|(_, word)| *word != 0)?;
+        Some(index * 64 + word.trailing_zeros() as usize)
+    }
+}
+
 /// Two wheels, of seconds and of 4,096 seconds, and a list of what lies beyond their 194 days.
 #[derive(Debug)]
 pub(super) struct Queue {
     /// No event is before this second.
     now: u64,
     seconds: Vec<List>,
+    seconds_filled: Filled,
     spans: Vec<List>,
+    spans_filled: Filled,
     beyond: Vec<(u64, u32)>,
     /// Next in its list, and the second, by listener.
     next: Vec<u32>,
@@ -38,7 +61,9 @@ impl Queue {
         Self {
             now: 0,
             seconds: vec![EMPTY; SLOTS],
+            seconds_filled: Filled([0; SLOTS / 64]),
             spans: vec![EMPTY; SLOTS],
+            spans_filled: Filled([0; SLOTS / 64]),
             beyond: Vec::new(),
             next: Vec::new(),
             when: Vec::new(),
@@ -61,15 +86,16 @@ impl Queue {
         if let Some(when) = self.when.get_mut(user as usize) {
             *when = second;
         }
-        let list = if second >> BITS == self.now >> BITS {
-            self.seconds.get_mut((second & MASK) as usize)
+        let (wheel, filled, slot) = if second >> BITS == self.now >> BITS {
+            (&mut self.seconds, &mut self.seconds_filled, second & MASK)
         } else if second >> (2 * BITS) == self.now >> (2 * BITS) {
-            self.spans.get_mut(((second >> BITS) & MASK) as usize)
+            (&mut self.spans, &mut self.spans_filled, (second >> BITS) & MASK)
         } else {
             self.beyond.push((second, user));
             return;
         };
-        let Some(list) = list else { return };
+        filled.set(slot as usize, true);
+        let Some(list) = wheel.get_mut(slot as usize) else { return };
         let before = std::mem::replace(&mut list.last, user);
         if before == NONE {
             list.first = user;
@@ -89,6 +115,7 @@ impl Queue {
         list.first = *self.next.get(user as usize)?;
         if list.first == NONE {
             list.last = NONE;
+            self.seconds_filled.set((second & MASK) as usize, false);
         }
         self.len -= 1;
         Some((user, second))
@@ -100,9 +127,11 @@ impl Queue {
             return None;
         }
         while self.now < limit {
-            let from = (self.now & MASK) as usize;
-            let filled = self.seconds.get(from..)?.iter().position(|list| list.first != NONE);
-            let next = filled.map_or((self.now | MASK) + 1, |ahead| self.now + ahead as u64);
+            let filled = self.seconds_filled.from((self.now & MASK) as usize);
+            let next = match filled {
+                Some(slot) => (self.now & !MASK) + slot as u64,
+                None => self.next_span(),
+            };
             if next > limit || (next == limit && filled.is_some()) {
                 // Not further: what is filed later may lie between.
                 self.now = limit;
@@ -117,6 +146,17 @@ impl Queue {
         None
     }
 
+    /// First second of the next span that may hold anyone.
+    fn next_span(&self) -> u64 {
+        let span = self.now >> BITS;
+        let next = (span & MASK) as usize + 1;
+        match self.spans_filled.from(next).filter(|_| next < SLOTS) {
+            Some(slot) => ((span & !MASK) + slot as u64) << BITS,
+            // Into the next turn of the wheel, where those beyond may be.
+            None => ((span | MASK) + 1) << BITS,
+        }
+    }
+
     /// Spreads what lies in the span that begins now over its seconds.
     fn enter_span(&mut self) {
         if self.now & ((1 << (2 * BITS)) - 1) == 0 {
@@ -125,7 +165,9 @@ impl Queue {
                 self.file(user, second);
             }
         }
-        let Some(list) = self.spans.get_mut(((self.now >> BITS) & MASK) as usize) else { return };
+        let slot = ((self.now >> BITS) & MASK) as usize;
+        self.spans_filled.set(slot, false);
+        let Some(list) = self.spans.get_mut(slot) else { return };
         let mut user = std::mem::replace(list, EMPTY).first;
         while let (Some(&next), Some(&when)) = (self.next.get(user as usize), self.when.get(user as usize)) {
             self.file(user, when);
