@@ -42,10 +42,10 @@ pub(super) struct Rules {
     pub(super) attrition_rate: f64,
     /// Milliseconds that every time has beyond its second, as the start has them.
     pub(super) fraction: i64,
+    /// Seconds since 1970.
+    pub(super) start: i64,
     people: People,
     seed: u64,
-    /// Seconds since 1970.
-    start: i64,
     end: Option<i64>,
     growth_rate: f64,
 }

@@ -115,7 +115,8 @@ impl Listener {
         }
         let at = rules.arrival.next(self.at, self.beta, &mut self.random);
         if rules.attrition_rate > 0.0 {
-            let years = (at - self.at) as f64 / YEAR;
+            // Nobody leaves while the first listeners settle in.
+            let years = (at - self.at.max(rules.start)).max(0) as f64 / YEAR;
             if self.random.chance(-libm::expm1(-rules.attrition_rate * years)) {
                 return false;
             }

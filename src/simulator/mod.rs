@@ -23,6 +23,7 @@ mod calendar;
 mod chain;
 mod choice;
 mod config;
+mod disorder;
 mod engine;
 pub mod json;
 mod listener;
@@ -38,6 +39,7 @@ mod trend;
 mod world;
 
 pub use config::{Compat, ConfigError, SimulatorConfig};
+pub use disorder::{Disorder, DisorderRates, Fate, NEARBY_MS, write_truth};
 pub use engine::Simulator;
 pub use pace::Pace;
 pub use record::{Envelope, Record, RecordBuffer};

@@ -9,6 +9,9 @@ use super::text::Visitor;
 /// Longest membership at the start, years.
 const LONGEST_MEMBERSHIP: f64 = 5.0;
 
+/// Least mean seconds between pages. Below it whole seconds would hardly ever pass.
+const QUICKEST: f64 = 0.1;
+
 /// What is drawn once for each listener.
 #[derive(Debug)]
 pub(super) struct People {
@@ -48,7 +51,7 @@ impl People {
 
     /// Mean seconds between this listener's pages.
     pub(super) fn alpha(&self, random: &mut Random) -> f64 {
-        self.alpha * random.log_normal()
+        (self.alpha * random.log_normal()).max(QUICKEST)
     }
 
     /// Mean seconds between this listener's sessions.

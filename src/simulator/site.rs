@@ -108,13 +108,13 @@ impl SiteConfig {
 
 fn read(keys: &mut Keys) -> Result<SiteConfig, ConfigError> {
     let config = SiteConfig {
-        alpha: keys.number("alpha", Some(60.0), f64::MIN_POSITIVE, 1e9)?,
-        beta: keys.number("beta", Some(259_200.0), f64::MIN_POSITIVE, 1e10)?,
+        alpha: keys.number("alpha", Some(60.0), 1.0, 1e9)?,
+        beta: keys.number("beta", Some(259_200.0), 60.0, 1e10)?,
         damping: keys.number("damping", Some(0.0625), 0.0, 0.5)?,
         weekend_damping: keys.number("weekend-damping", Some(0.5), 0.0, 0.99)?,
         weekend_damping_offset: keys.number("weekend-damping-offset", Some(6.0), 0.0, 720.0)?,
         weekend_damping_scale: keys.number("weekend-damping-scale", Some(6.0), 1.0, 1440.0)?,
-        session_gap: keys.number("session-gap", Some(1800.0), 0.0, 1e9)? as i64,
+        session_gap: keys.number("session-gap", Some(1800.0), 1.0, 1e9)? as i64,
         churned_auth: keys.optional_text("churned-state")?,
         new_user_auth: keys.optional_text("new-user-auth")?,
         new_user_level: keys.optional_text("new-user-level")?,
@@ -165,7 +165,6 @@ impl Keys {
         let number = value.as_f64().filter(|number| (min..=max).contains(number));
         match number {
             Some(number) => Ok(Some(number)),
-            None if min == f64::MIN_POSITIVE => Err(self.wrong(name, &value, "a number above 0")),
             None => Err(self.wrong(name, &value, &format!("a number from {min} to {max}"))),
         }
     }

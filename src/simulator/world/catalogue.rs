@@ -1,5 +1,7 @@
 //! What can be played.
 
+use std::collections::HashMap;
+
 /// Songs and their artists.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
@@ -11,8 +13,8 @@ pub struct Catalogue {
     pub similar: Vec<Vec<u32>>,
     /// For each song the group of those that resemble it; past the end of `similar` where none is known.
     pub similar_group: Vec<u32>,
-    /// The texts are already as they should be on the wire, whatever `compat` says.
-    pub as_it_stands: bool,
+    /// Songs by the id that their file gives them.
+    pub ids: HashMap<String, u32>,
 }
 
 /// Who plays a song.

@@ -1,7 +1,12 @@
 //! The world that listeners live in: songs, places, names and browsers. All of it is made up here.
 
 mod catalogue;
+mod file;
 mod own;
+mod people;
+mod places;
+mod songs;
+mod words;
 
 pub use catalogue::{Artist, Catalogue, Song};
 
