@@ -87,7 +87,7 @@ pub struct KafkaSettings {
 }
 
 /// `[kafka.topics]`: the topic of each lake table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topics {
     names: BTreeMap<EventKind, String>,
 }

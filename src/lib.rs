@@ -17,4 +17,5 @@ pub mod metrics;
 pub mod pipeline;
 pub mod progress;
 pub mod schemas;
+pub mod simulator;
 pub mod status;

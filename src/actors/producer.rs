@@ -10,8 +10,10 @@ use actix::prelude::*;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::config::Topics;
 use crate::kafka::lines::Chunk;
 use crate::kafka::producer::{Origin, RecordProducer, Undelivered};
+use crate::simulator::RecordBuffer;
 
 /// Chunks that may wait in the mailbox: the reader fills one while the other is being sent.
 const MAILBOX: usize = 2;
@@ -40,6 +42,15 @@ pub struct Produce {
     pub chunk: Chunk,
 }
 
+/// From the simulator's thread: send these events to their topics. Answered with the emptied buffer once all are in the
+/// client's queue.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<RecordBuffer, ProduceError>")]
+pub struct ProduceRecords {
+    /// The records.
+    pub records: RecordBuffer,
+}
+
 /// From whoever started the producer: refuse every chunk from now on. What is in the client's queue is still sent.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -58,16 +69,36 @@ pub fn chunk_records(rate: Option<u32>) -> usize {
 /// The actor.
 pub struct Producer {
     client: Arc<RecordProducer>,
-    topic: Arc<str>,
+    topics: Arc<TopicNames>,
     pace: Option<Pace>,
     stopped: bool,
+    /// Records of the simulator so far, for error messages.
+    simulated: u64,
+}
+
+/// Where records go.
+#[derive(Debug)]
+struct TopicNames {
+    /// The topic of lines from files.
+    lines: String,
+    /// The topics of events.
+    events: Topics,
+    /// Whether an event's line feed is part of the record, as Eventsim has it.
+    line_feeds: bool,
 }
 
 impl Producer {
     /// A producer into `topic`, at most `rate` records a second.
     pub fn new(client: Arc<RecordProducer>, topic: &str, rate: Option<u32>) -> Self {
         let pace = rate.map(|rate| Pace { rate: rate.max(1), sent: 0, since: None });
-        Self { client, topic: topic.into(), pace, stopped: false }
+        let topics = TopicNames { lines: topic.to_owned(), events: Topics::default(), line_feeds: false };
+        Self { client, topics: Arc::new(topics), pace, stopped: false, simulated: 0 }
+    }
+
+    /// A producer of simulated events into `topics`, as fast as they come; with `line_feeds` each record ends with one.
+    pub fn of_events(client: Arc<RecordProducer>, topics: Topics, line_feeds: bool) -> Self {
+        let topics = TopicNames { lines: String::new(), events: topics, line_feeds };
+        Self { client, topics: Arc::new(topics), pace: None, stopped: false, simulated: 0 }
     }
 }
 
@@ -86,7 +117,7 @@ impl Handler<Produce> for Producer {
         if self.stopped {
             return AtomicResponse::new(Box::pin(fut::ready(Err(ProduceError::Stopped))));
         }
-        let (client, topic) = (Arc::clone(&self.client), Arc::clone(&self.topic));
+        let (client, topics) = (Arc::clone(&self.client), Arc::clone(&self.topics));
         let due = self.pace.as_mut().map(|pace| pace.take(message.chunk.len() as u64, Instant::now()));
         let work = async move {
             if let Some(due) = due {
@@ -94,9 +125,37 @@ impl Handler<Produce> for Producer {
             }
             for line in message.chunk.lines() {
                 let origin = Origin { file: message.file, line: line.number };
-                client.enqueue(&topic, line.key.map(str::as_bytes), line.value, origin).await?;
+                client.enqueue(&topics.lines, line.key.map(str::as_bytes), line.value, origin).await?;
             }
             Ok(client.check()?)
+        };
+        AtomicResponse::new(Box::pin(work.into_actor(self)))
+    }
+}
+
+impl Handler<ProduceRecords> for Producer {
+    type Result = AtomicResponse<Self, Result<RecordBuffer, ProduceError>>;
+
+    fn handle(&mut self, message: ProduceRecords, _: &mut Self::Context) -> Self::Result {
+        if self.stopped {
+            return AtomicResponse::new(Box::pin(fut::ready(Err(ProduceError::Stopped))));
+        }
+        let (client, topics) = (Arc::clone(&self.client), Arc::clone(&self.topics));
+        let mut records = message.records;
+        let before = self.simulated;
+        self.simulated += records.len() as u64;
+        let work = async move {
+            let mut digits = itoa::Buffer::new();
+            for (record, number) in records.iter().zip(before + 1..) {
+                let kind = record.envelope.kind;
+                let origin = Origin { file: kind as usize, line: number };
+                let key = digits.format(record.envelope.key()).as_bytes();
+                let value = if topics.line_feeds { record.line } else { record.json() };
+                client.enqueue(topics.events.name(kind), Some(key), value, origin).await?;
+            }
+            client.check()?;
+            records.clear();
+            Ok(records)
         };
         AtomicResponse::new(Box::pin(work.into_actor(self)))
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::simulate::args::SimulateArgs;
 use crate::config::Override;
 
 /// Turns a music service's events into live charts and an exactly-once Parquet lake.
@@ -64,6 +65,8 @@ pub(super) enum Command {
     },
     /// Sends files of JSON lines into a topic, keyed by listener.
     Replay(ReplayArgs),
+    /// Simulates a music service's listeners, into topics, files or standard output.
+    Simulate(Box<SimulateArgs>),
     /// Proves that the lake is what the ledger says.
     Verify {
         /// Also prove that what Kafka still holds is what the lake has.

@@ -5,6 +5,7 @@ mod config;
 mod logging;
 mod manual;
 mod replay;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
             for line in format!("{error:#}").lines() {
                 eprintln!("error: {line}");
             }
-            let usage = error.is::<ConfigError>();
+            let usage = error.is::<ConfigError>() || error.is::<crate::simulator::ConfigError>();
             if usage { Outcome::Usage } else { Outcome::Failed }.into()
         }
     }
@@ -69,6 +70,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Replay(replay) => {
             let loaded = settings_with_log(&cli.settings)?;
             replay::replay(&loaded.settings.kafka, &replay)?;
+        }
+        Command::Simulate(args) => {
+            let loaded = settings_with_log(&cli.settings)?;
+            simulate::simulate(&loaded.settings.kafka, &args)?;
         }
         Command::Run { exit_at_end } => {
             let loaded = settings_with_log(&cli.settings)?;

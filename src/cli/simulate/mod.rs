@@ -1,0 +1,56 @@
+//! `simulate`: listeners who behave like people, into topics, files or standard output.
+
+pub(super) mod args;
+mod plan;
+mod run;
+mod sink;
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::KafkaSettings;
+use args::SimulateArgs;
+use plan::Plan;
+use run::{Run, Stop};
+
+/// Simulates until the end that was asked for, or until a signal.
+pub(super) fn simulate(settings: &KafkaSettings, args: &SimulateArgs) -> anyhow::Result<()> {
+    let plan = Plan::new(args, wall_ms())?;
+    System::new().block_on(async {
+        let sink = sink::open(settings, args, &plan).await?;
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let stop = Arc::new(Stop::default());
+        let (done, mut result) = tokio::sync::oneshot::channel();
+        let on_thread = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            // The receiver lives until the result is there.
+            let _ = done.send(Run::new(plan, sink).and_then(|run| run.to_the_end(&on_thread)));
+        });
+        loop {
+            tokio::select! {
+                result = &mut result => {
+                    let result = result.unwrap_or_else(|_| Err(anyhow::anyhow!("the simulation ended early")));
+                    return result.or_else(nobody_reads);
+                }
+                _ = interrupt.recv() => stop.ask(),
+                _ = terminate.recv() => stop.ask(),
+            }
+        }
+    })
+}
+
+/// Whoever read standard output has enough: no failure.
+fn nobody_reads(error: anyhow::Error) -> anyhow::Result<()> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(cause) if cause.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// The wall clock, milliseconds since 1970 UTC.
+fn wall_ms() -> i64 {
+    (time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64
+}
