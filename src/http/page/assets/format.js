@@ -1,11 +1,16 @@
 // Numbers and times in the reader's locale; words in English.
 
+const LEAST_SHARE = 0.0001;
+
 const locales = navigator.languages?.length ? navigator.languages : undefined;
 
 const whole = new Intl.NumberFormat(locales);
 const short = new Intl.NumberFormat(locales, { notation: "compact", maximumSignificantDigits: 3 });
 const share = new Intl.NumberFormat(locales, { style: "percent", maximumFractionDigits: 0 });
 const fineShare = new Intl.NumberFormat(locales, { style: "percent", maximumSignificantDigits: 2 });
+const units = new Map(["second", "minute", "hour", "day"].map((unit) => [
+  unit, new Intl.NumberFormat(locales, { style: "unit", unit, unitDisplay: "narrow", maximumFractionDigits: 0 }),
+]));
 const clock = new Intl.DateTimeFormat(locales, { hour: "numeric", minute: "2-digit" });
 const clockSeconds = new Intl.DateTimeFormat(locales, { timeStyle: "medium" });
 const dated = new Intl.DateTimeFormat(locales, {
@@ -16,7 +21,10 @@ const zoneName = new Intl.DateTimeFormat(locales, { timeZoneName: "long" });
 
 export const number = (value) => whole.format(value);
 export const compact = (value) => short.format(value);
-export const percent = (value) => (value > 0 && value < 0.01 ? fineShare : share).format(value);
+export function percent(value) {
+  if (value > 0 && value < LEAST_SHARE) return `under ${fineShare.format(LEAST_SHARE)}`;
+  return (value > 0 && value < 0.01 ? fineShare : share).format(value);
+}
 export const time = (value) => clock.format(new Date(value));
 
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
@@ -44,6 +52,12 @@ export function duration(seconds) {
   const units = [[86400, "day", "days"], [3600, "hour", "hours"], [60, "minute", "minutes"]];
   const unit = units.find(([length]) => seconds >= 2 * length);
   return unit ? plural(Math.round(seconds / unit[0]), unit[1], unit[2]) : plural(Math.round(seconds), "second", "seconds");
+}
+
+/** The same as a figure. */
+export function briefly(seconds) {
+  const [unit, length] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, length]) => seconds >= 2 * length) ?? ["second", 1];
+  return units.get(unit).format(seconds / length);
 }
 
 export function zone() {

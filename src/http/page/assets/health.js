@@ -1,7 +1,7 @@
 // The pipeline's health, in words.
 
 import { byId, element, keyed, text } from "./dom.js";
-import { duration, moment, number, percent, plural } from "./format.js";
+import { briefly, duration, moment, number, percent, plural } from "./format.js";
 
 /** Uploads are due every two minutes unless set otherwise; a record this old is late. */
 const LATE_SECONDS = 600;
@@ -64,12 +64,15 @@ export class Health {
     if (!this.isConnected) {
       byId("verdict").className = "verdict bad";
       text(byId("verdict"), "The engine does not answer. What follows was its last word.");
+      text(byId("verdict-short"), "The engine does not answer.");
       return;
     }
     if (!this.status || document.hidden) return;
     const [kind, words] = verdict(this.status);
     byId("verdict").className = `verdict ${kind}`;
     text(byId("verdict"), words);
+    text(byId("verdict-short"), words);
+    text(byId("behind"), briefly(this.status.freshness_seconds ?? 0));
     const make = ([name]) => {
       const group = element("div", {}, element("dt"), element("dd"));
       text(group.firstElementChild, name);

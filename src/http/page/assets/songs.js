@@ -3,7 +3,8 @@
 import { attribute, byId, calm, drawing, element, keyed, text } from "./dom.js";
 import { number } from "./format.js";
 
-const FEW = 20;
+/** Songs that are shown at first: as many as look well beside the rest of the page. */
+const FEW = matchMedia("(max-width: 40rem)").matches ? 10 : 25;
 const MOVE_MS = 350;
 const WIDTH = 96;
 const HEIGHT = 24;

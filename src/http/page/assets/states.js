@@ -26,11 +26,10 @@ const TILES = [
 ];
 const NAMES = new Map(TILES.map(([, , code, name]) => [code, name]));
 
-/** Bounds of the shades above none: each holds about as many states as the next. */
+/** Where the shades begin that stand for somebody: squares, for a few states have most of the users. */
 function bounds(counts) {
-  const some = counts.filter((count) => count > 0).sort((a, b) => a - b);
-  const at = (share) => some[Math.min(some.length - 1, Math.floor(share * some.length))] ?? 1;
-  return Array.from({ length: STEPS - 1 }, (_, place) => at(place / (STEPS - 1)));
+  const most = Math.max(...counts);
+  return Array.from({ length: STEPS - 1 }, (_, place) => Math.max(1, Math.ceil(most * (place / (STEPS - 1)) ** 2)));
 }
 
 export class States {
