@@ -82,6 +82,7 @@ impl Engine for RunningEngine {
             newest: status.clock_ms().map(TimeMs),
             idle: status.idle(),
             paused: status.refused().is_some(),
+            refused: status.refused(),
         });
         let reason = self.ready().err();
         StatusAnswer {

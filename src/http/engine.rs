@@ -99,6 +99,8 @@ pub struct PartitionRow {
     pub idle: bool,
     /// Whether reading is paused because downstream is full or the partition is far ahead.
     pub paused: bool,
+    /// Why the partition is stopped until an operator acts, if it is.
+    pub refused: Option<String>,
 }
 
 /// Through which hour each table is whole.

@@ -64,6 +64,7 @@ impl Engine for ChartsEngine {
             newest: status.clock.map(TimeMs),
             idle: status.idle,
             paused: false,
+            refused: None,
         };
         StatusAnswer {
             version: "0.1.0".into(),

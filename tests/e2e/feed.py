@@ -23,7 +23,8 @@ STATES = {
     "NM": 2, "NE": 2, "ID": 2, "WV": 2, "HI": 1, "NH": 1, "ME": 1, "MT": 1, "RI": 1, "DE": 1, "SD": 1, "ND": 1,
     "AK": 1, "DC": 1, "VT": 1, "WY": 1,
 }
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 class Feed:
@@ -47,11 +48,12 @@ class Feed:
         ]
         more = [(f"{artist} & friends", f"{song}, again") for artist, song in SONGS if song != HOSTILE]
         self.songs = SONGS + more + [(f"Quartet No. {n}", f"Movement {n}") for n in range(1, 400)]
-        self.phase = [self.random.uniform(0, 2 * math.pi) for _ in self.songs]
+        self.course = [(self.random.uniform(0, 2 * math.pi), self.random.uniform(8, 60)) for _ in self.songs]
 
     def weight(self, song, ts):
         """How much a song is played: some rise, some fall."""
-        return (1 + 0.6 * math.sin(self.phase[song] + 2 * math.pi * ts / (5 * 3_600_000))) / (song + 3)
+        phase, hours = self.course[song]
+        return (1 + 0.7 * math.sin(phase + 2 * math.pi * ts / (hours * HOUR_MS))) / (song + 3)
 
     def times(self, start, end, count):
         """Moments within [start, end): few at night, many in the evening."""

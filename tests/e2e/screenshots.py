@@ -15,21 +15,23 @@ from browser import DESK, PHONE, chromium
 from harness import ROOT, Broker, Engine, replay, wait_until
 
 HOUR_MS = 3_600_000
-LISTENS, VIEWS, USERS = 60_000, 20_000, 4_000
+LISTENS, VIEWS, USERS = 120_000, 40_000, 4_000
+HOURS = 50
+TALL = {**DESK, "height": 1240}
 SHOTS = {
-    "desk-light": (DESK, "light", 1), "desk-dark": (DESK, "dark", 1),
+    "desk-light": (TALL, "light", 1), "desk-dark": (TALL, "dark", 1),
     "phone-light": (PHONE, "light", 2), "phone-dark": (PHONE, "dark", 2),
 }
 LARGEST = 200_000
 
 
 def fill(broker, folder):
-    """A day of listeners that ends now."""
+    """Two days of listeners that end now."""
     now = int(time.time() * 1000)
     listeners = feed.Feed(USERS)
     events = {
-        "listen_events": listeners.listens(now - 26 * HOUR_MS, now, LISTENS),
-        "page_view_events": listeners.views(now - 26 * HOUR_MS, now, VIEWS),
+        "listen_events": listeners.listens(now - HOURS * HOUR_MS, now, LISTENS),
+        "page_view_events": listeners.views(now - HOURS * HOUR_MS, now, VIEWS),
         "auth_events": [], "status_change_events": [],
     }
     files = {table: [feed.write(folder / f"{table}.jsonl", rows)] for table, rows in events.items()}

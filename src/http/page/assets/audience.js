@@ -48,7 +48,7 @@ export class Audience {
     const step = series.step_seconds * 1000;
     const start = Date.parse(series.start);
     const points = series.users.map((users, place) => ({ at: start + place * step, users }));
-    text(byId("series-title"), series.step_seconds === 60 ? "By minute" : `By ${number(series.step_seconds / 60)} minutes`);
+    text(byId("series-title"), series.step_seconds === 60 ? "Each minute" : `Each ${number(series.step_seconds / 60)} minutes`);
     this.chart.show(points, step, at === "live");
     const counts = points.map((point) => point.users);
     const last = points.at(-1);

@@ -9,14 +9,16 @@ const BOTTOM = 22;
 const LEFT = 40;
 const RIGHT = 6;
 
-/** Round numbers from 0 past `most`, four steps at most. */
+/** Round numbers from 0 up to `most`: three or four of them. */
 function ticks(most) {
-  const rough = Math.max(1, most) / 3;
+  const rough = most / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.max(1, [1, 2, 5, 10].find((factor) => factor * power >= rough) * power);
-  const count = Math.max(1, Math.ceil(most / step));
-  return Array.from({ length: count + 1 }, (_, place) => place * step);
+  const step = Math.max(1, [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) * power);
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, place) => place * step);
 }
+
+/** Lengths between the marks of time, ms. */
+const EVERY = [5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720].map((minutes) => minutes * 60000);
 
 export class SeriesChart {
   constructor(svg, readout) {
@@ -49,11 +51,11 @@ export class SeriesChart {
     const width = this.svg.clientWidth;
     if (points.length < 2 || width === 0) return;
     attribute(this.svg, "viewBox", `0 0 ${width} ${HEIGHT}`);
-    const levels = ticks(Math.max(...points.map((point) => point.users)));
+    const most = Math.max(3, ...points.map((point) => point.users));
     const floor = HEIGHT - BOTTOM;
     this.x = (place) => LEFT + (place * (width - LEFT - RIGHT)) / (points.length - 1);
-    this.y = (users) => floor - (users * (floor - TOP)) / levels.at(-1);
-    this.drawGrid(levels, width);
+    this.y = (users) => floor - (users * (floor - TOP)) / (most * 1.04);
+    this.drawGrid(ticks(most), width);
     this.drawHours(width);
     const at = (place) => `${this.x(place).toFixed(1)} ${this.y(points[place].users).toFixed(1)}`;
     const path = (from, to) => {
@@ -84,15 +86,17 @@ export class SeriesChart {
     const { points } = this;
     const length = this.step * (points.length - 1);
     const room = Math.max(2, Math.floor((width - LEFT) / 90));
-    const every = [5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720].map((minutes) => minutes * 60000)
-      .find((step) => length / step <= room) ?? length;
+    const every = EVERY.find((step) => length / step <= room) ?? length;
+    const start = points[0].at;
     // Whole hours of the reader's zone, not of UTC.
-    const offset = new Date(points[0].at).getTimezoneOffset() * 60000;
-    const marks = points.map((point, place) => [point.at, place]).filter(([at]) => (at - offset) % every === 0);
+    const offset = new Date(start).getTimezoneOffset() * 60000;
+    const marks = [];
+    for (let at = Math.ceil((start - offset) / every) * every + offset; at <= start + length; at += every) marks.push(at);
+    const x = (at) => this.x((at - start) / this.step);
+    const fits = (at) => x(at) > LEFT + 14 && x(at) < width - 18;
     const make = () => drawing("text", { y: HEIGHT - 6, "text-anchor": "middle" });
-    const fits = ([, place]) => this.x(place) > LEFT + 14 && this.x(place) < width - 18;
-    keyed(this.hours, marks.filter(fits), ([at]) => String(at), make, (label, [at, place]) => {
-      attribute(label, "x", this.x(place).toFixed(1));
+    keyed(this.hours, marks.filter(fits), String, make, (label, at) => {
+      attribute(label, "x", x(at).toFixed(1));
       text(label, time(at));
     });
   }

@@ -10,8 +10,10 @@ const MANY_RECORDS = 10_000;
 const ago = (since) => `${duration(Math.max(0, (Date.now() - Date.parse(since)) / 1000))} ago`;
 
 function verdict(status) {
-  const stopped = status.partitions.filter((partition) => partition.paused).length;
-  if (stopped > 0) return ["bad", `${plural(stopped, "partition is", "partitions are")} stopped until somebody acts: ${status.reason ?? "see the log"}`];
+  const refused = status.partitions.filter((partition) => partition.refused);
+  if (refused.length > 0) {
+    return ["bad", `${plural(refused.length, "partition is", "partitions are")} stopped until somebody acts: ${refused[0].refused}`];
+  }
   if (status.state !== "running") return ["wait", `The engine is ${status.state}: ${status.reason ?? "one moment"}.`];
   if (status.freshness_seconds > LATE_SECONDS) return ["bad", "The lake is late."];
   if (status.lag > MANY_RECORDS) return ["wait", `Catching up: ${number(status.lag)} records are still to be read.`];

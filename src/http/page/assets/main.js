@@ -1,7 +1,7 @@
 // What is shown, and who shows it.
 
 import { byId, text } from "./dom.js";
-import { days, moment, number, percent, plural, span, zone } from "./format.js";
+import { compact, days, moment, number, percent, plural, span, zone } from "./format.js";
 import { Songs } from "./songs.js";
 import { Search } from "./search.js";
 import { Audience } from "./audience.js";
@@ -25,12 +25,18 @@ let lastHeard = null;
 /** Answers that were under way when the choice changed are of no use. */
 const isWanted = (answer) => answer && answer.window.name === choice.window && answer.at === choice.at;
 
+/** A change since the window before, in words. */
+function change(ratio) {
+  if (ratio >= 3) return `${compact(ratio)} times the window before`;
+  const share = percent(Math.abs(ratio - 1));
+  if (share === percent(0)) return "as many as in the window before";
+  return `${share} ${ratio > 1 ? "more" : "fewer"} than the window before`;
+}
+
 function showFigures(answer) {
   const { window: { start, end }, plays, previous, revision } = answer;
   text(byId("plays"), number(plays));
-  const share = previous?.plays > 0 ? plays / previous.plays - 1 : null;
-  const direction = share > 0 ? "more" : "fewer";
-  text(byId("plays-change"), share === null ? "" : `${percent(Math.abs(share))} ${direction} than the window before`);
+  text(byId("plays-change"), previous?.plays > 0 ? change(plays / previous.plays) : "");
   const known = start !== null;
   text(byId("span"), known ? span(Date.parse(start), Date.parse(end)) : "–");
   const late = revision > 0 ? `, ${plural(revision, "late play", "late plays")} counted in` : "";
