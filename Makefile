@@ -59,6 +59,10 @@ e2e: venv build ## End-to-end tests alone: real broker, real input
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
 	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v tests/e2e
 
+.PHONY: screenshots
+screenshots: venv build ## Take the pictures of the live page again (docs/images)
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(VENV)/bin/python tests/e2e/screenshots.py
+
 .PHONY: test-slow
 test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib

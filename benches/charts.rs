@@ -142,6 +142,12 @@ fn main() {
         timed(&format!("active users of {window} by state"), || {
             black_box(charts.active_users(window, At::Live, Some(GroupBy::State)))
         });
+        timed(&format!("active users of {window} in detail"), || {
+            black_box(charts.active_users_in_detail(window, At::Live, Some(GroupBy::Level)))
+        });
+        timed(&format!("songs of {window} found by name"), || {
+            black_box(charts.find_songs(window, At::Live, 50, "numbér 77"))
+        });
     }
     let Some(bytes) =
         sources.first().and_then(|source| timed("snapshot of a partition", || charts.snapshot(source)))

@@ -16,6 +16,7 @@ need libssl-dev pkg-config --exists openssl
 need zstd command -v zstd
 need default-jre-headless command -v java
 need maven command -v mvn
+need chromium command -v chromium
 need python3-venv python3 -c 'import ensurepip, venv'
 
 [ ${#missing[@]} -gt 0 ] || exit 0

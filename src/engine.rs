@@ -1,7 +1,7 @@
 //! The engine as the HTTP server sees it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix::Addr;
 use async_trait::async_trait;
@@ -11,9 +11,10 @@ use crate::charts::{SongsAnswer, TimeMs, UsersAnswer};
 use crate::http::{
     CompleteAnswer, Engine, EngineError, PartitionRow, SongsQuery, StatusAnswer, TableComplete, UsersQuery,
 };
+use crate::kafka::TopicPartition;
 use crate::messages::{AskSongs, AskUsers};
 use crate::schemas::EventKind;
-use crate::status::StatusBoard;
+use crate::status::{PartitionStatus, StatusBoard, now_ms};
 
 /// Where the present window aggregator is; a restart puts another one in.
 pub type AggregatorSlot = Arc<Mutex<Option<Addr<WindowAggregator>>>>;
@@ -25,6 +26,8 @@ pub struct RunningEngine {
     pub board: StatusBoard,
     /// The aggregator.
     pub aggregator: AggregatorSlot,
+    /// When the process started.
+    pub started: TimeMs,
     /// The table that each topic feeds.
     pub topics: Vec<(String, EventKind)>,
 }
@@ -40,8 +43,18 @@ fn unavailable(error: impl std::fmt::Display) -> EngineError {
     EngineError::Unavailable(error.to_string())
 }
 
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+/// The records from `from` on that the log holds; none where either end is not known.
+fn behind(status: &PartitionStatus, from: Option<i64>) -> Option<i64> {
+    // Aborted and control records lie behind the last position that reading can reach.
+    let end = if status.at_end() { status.position() } else { status.high_watermark() };
+    end.zip(from).map(|(end, from)| (end - from).max(0))
+}
+
+fn sum(
+    all: &[(TopicPartition, Arc<PartitionStatus>)],
+    count: impl Fn(&PartitionStatus) -> &AtomicU64,
+) -> u64 {
+    all.iter().map(|(_, status)| count(status).load(Ordering::Relaxed)).sum()
 }
 
 #[async_trait]
@@ -56,28 +69,36 @@ impl Engine for RunningEngine {
 
     fn status(&self) -> StatusAnswer {
         let now = now_ms();
-        let partitions = self.board.all().into_iter().map(|(partition, status)| PartitionRow {
+        let age = |since: i64| (now - since).max(0) as f64 / 1000.0;
+        let all = self.board.all();
+        let partitions = all.iter().map(|(partition, status)| PartitionRow {
             topic: partition.topic.to_string(),
             epoch: status.epoch(),
             partition: partition.partition,
             position: status.position().unwrap_or(0),
             head: status.head(),
-            lag: status.high_watermark().zip(status.position()).map(|(high, position)| {
-                // Aborted and control records lie behind the last position that reading can reach.
-                if status.at_end() { 0 } else { (high - position).max(0) }
-            }),
-            freshness_seconds: status.oldest_pending_ms().map(|oldest| (now - oldest).max(0) as f64 / 1000.0),
+            lag: behind(status, status.position()),
+            freshness_seconds: status.oldest_pending_ms().map(age),
             newest: status.clock_ms().map(TimeMs),
             idle: status.idle(),
             paused: status.refused().is_some(),
+            refused: status.refused(),
         });
+        let reason = self.ready().err();
         StatusAnswer {
             version: env!("CARGO_PKG_VERSION").into(),
-            state: match self.ready() {
-                Ok(()) => "running".into(),
-                Err(_) => "starting".into(),
-            },
+            state: if reason.is_none() { "running".into() } else { "starting".into() },
+            reason,
+            started: self.started,
             watermark: self.board.watermark().map(TimeMs),
+            lag: all.iter().map(|(_, status)| behind(status, status.position())).sum(),
+            pending: all.iter().map(|(_, status)| behind(status, status.head())).sum(),
+            freshness_seconds: all.iter().filter_map(|(_, status)| status.oldest_pending_ms()).min().map(age),
+            last_upload: all.iter().filter_map(|(_, status)| status.uploaded_ms()).max().map(TimeMs),
+            records: sum(&all, |status| &status.records),
+            rejected: sum(&all, |status| &status.rejected),
+            late: sum(&all, |status| &status.late),
+            uncounted: sum(&all, |status| &status.uncounted),
             partitions: partitions.collect(),
         }
     }

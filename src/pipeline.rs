@@ -22,7 +22,7 @@ use crate::actors::supervisor::{Supervisor, SupervisorSettings};
 use crate::actors::uploader::{Surroundings, Uploader, UploaderSettings};
 use crate::actors::window_aggregator::{AggregatorSettings, WindowAggregator};
 use crate::actors::world::{Child, Factory, World};
-use crate::charts::ChartSettings;
+use crate::charts::{ChartSettings, TimeMs};
 use crate::config::Settings;
 use crate::engine::{AggregatorSlot, RunningEngine};
 use crate::http::{Hub, Services, TICK, publish_every, serve};
@@ -41,7 +41,7 @@ use crate::messages::Shutdown;
 use crate::metrics::Metrics;
 use crate::progress::draw_reading;
 use crate::schemas::Source;
-use crate::status::StatusBoard;
+use crate::status::{StatusBoard, now_ms};
 
 /// Undecoded bytes of one partition on their way to its consumer: two batches of ordinary size.
 const IN_FLIGHT_BYTES: usize = 4 << 20;
@@ -292,14 +292,14 @@ async fn run_in_system(
     let engine = Arc::new(RunningEngine {
         board: board.clone(),
         aggregator: Arc::clone(&slot),
+        started: TimeMs(now_ms()),
         topics: topics.clone(),
     });
     let hub = Arc::new(Hub::default());
     let services =
         Services { engine: engine.clone(), hub: Arc::clone(&hub), registry: metrics.registry.clone() };
     let listen = settings.http.listen;
-    let server =
-        serve(listen, services, |_| {}).with_context(|| format!("http.listen {listen} cannot be bound"))?;
+    let server = serve(listen, services).with_context(|| format!("http.listen {listen} cannot be bound"))?;
     let stop_server = server.handle();
     actix::spawn(server);
     actix::spawn(publish_every(TICK, engine, Arc::clone(&hub)));

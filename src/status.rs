@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::kafka::TopicPartition;
 
 /// Stands for "not known yet" in the atomics below.
 const UNKNOWN: i64 = i64::MIN;
+
+/// The wall clock, ms since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
 
 /// Progress of one partition; every field is written by one part and read by many.
 #[derive(Debug)]
@@ -18,6 +24,7 @@ pub struct PartitionStatus {
     clock_ms: AtomicI64,
     oldest_pending_ms: AtomicI64,
     complete_through_ms: AtomicI64,
+    uploaded_ms: AtomicI64,
     epoch: AtomicU32,
     at_end: AtomicBool,
     idle: AtomicBool,
@@ -25,6 +32,12 @@ pub struct PartitionStatus {
     pub records: AtomicU64,
     /// Bytes of record values and keys read from Kafka.
     pub bytes: AtomicU64,
+    /// Records on their way to the lake that do not decode.
+    pub rejected: AtomicU64,
+    /// Late records folded into the windows.
+    pub late: AtomicU64,
+    /// Records in no window: too old, or too far in the future.
+    pub uncounted: AtomicU64,
     refused: Mutex<Option<String>>,
 }
 
@@ -38,11 +51,15 @@ impl Default for PartitionStatus {
             clock_ms: unknown(),
             oldest_pending_ms: unknown(),
             complete_through_ms: unknown(),
+            uploaded_ms: unknown(),
             epoch: AtomicU32::new(0),
             at_end: AtomicBool::new(false),
             idle: AtomicBool::new(false),
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            uncounted: AtomicU64::new(0),
             refused: Mutex::new(None),
         }
     }
@@ -77,6 +94,8 @@ impl PartitionStatus {
         oldest_pending_ms, set_oldest_pending_ms;
         /// No more records before this event time are expected, ms since 1970.
         complete_through_ms, set_complete_through_ms;
+        /// When a range was last finished in the lake, ms since 1970 by the wall clock.
+        uploaded_ms, set_uploaded_ms;
     }
 
     /// Whether the last fetch met the end of the log.

@@ -1,6 +1,7 @@
 //! Uploader: cuts one partition's records into ranges and runs the ledger protocol for each.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -17,7 +18,7 @@ use crate::lake::pending::{Offered, Pending};
 use crate::messages::{Deliver, Delivered, Drain, Halt, Receipted, Refused, WhereAreYou, Whereabouts};
 use crate::metrics::Metrics;
 use crate::schemas::Source;
-use crate::status::PartitionStatus;
+use crate::status::{PartitionStatus, now_ms};
 
 /// Deliveries that may wait: the consumer sends one at a time, and control messages must find room.
 pub const MAILBOX: usize = 8;
@@ -243,6 +244,7 @@ impl Uploader {
         metrics.object_bytes.inc_by(receipt.objects.iter().map(|object| object.bytes).sum());
         self.pending.drop_before(decision.end);
         self.around.status.set_head(Some(decision.end));
+        self.around.status.set_uploaded_ms(Some(now_ms()));
         self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
         let hint = CommittedOffset { offset: decision.end, entry_start: decision.start };
         self.around.log.commit(&self.partition, hint);
@@ -332,11 +334,13 @@ impl Handler<Deliver> for Uploader {
             self.refuse(&why, ctx);
             return now(Delivered::Taken);
         }
+        let rejected = deliver.batch.rejected_between(self.pending.end(), deliver.batch.end).len();
         match self.pending.offer(deliver.batch, deliver.charge) {
             Offered::Hole(from) => return now(Delivered::Rewind(from)),
             Offered::Known => return now(Delivered::Taken),
             Offered::Taken => {}
         }
+        self.around.status.rejected.fetch_add(rejected as u64, Ordering::Relaxed);
         self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
         self.arm(ctx);
         self.consider(false, ctx);

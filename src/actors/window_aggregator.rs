@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::time::Instant;
 
 use super::heartbeat::Heartbeat;
-use crate::charts::{Applied, ChartSettings, Charts, SongsAnswer, UsersAnswer};
+use crate::charts::{Applied, ChartSettings, Charts};
+use crate::http::{SongsQuery, UsersQuery};
 use crate::kafka::TopicPartition;
 use crate::kafka::gate::Gate;
 use crate::lake::chain::{Chain, mark_complete};
@@ -87,6 +89,9 @@ impl WindowAggregator {
             let all_counted = line.at_end() && line.position().is_none_or(|position| status.end >= position);
             self.charts.set_idle(&status.source, all_counted && (status.clock.is_none() || quiet));
             line.set_clock_ms(status.clock);
+            let counters = status.counters;
+            line.late.store(counters.late, Ordering::Relaxed);
+            line.uncounted.store(counters.too_old + counters.future, Ordering::Relaxed);
         }
         let watermark = self.charts.watermark();
         self.metrics.watermark.set(watermark.map_or(0.0, |watermark| watermark as f64 / 1000.0));
@@ -388,8 +393,11 @@ impl Handler<AskSongs> for WindowAggregator {
     type Result = MessageResult<AskSongs>;
 
     fn handle(&mut self, AskSongs(query): AskSongs, _: &mut Context<Self>) -> MessageResult<AskSongs> {
-        let answer: SongsAnswer = self.charts.top_songs(query.window, query.at, query.limit);
-        MessageResult(answer)
+        let SongsQuery { window, at, limit, find } = query;
+        MessageResult(match find {
+            None => self.charts.top_songs(window, at, limit),
+            Some(text) => self.charts.find_songs(window, at, limit, &text),
+        })
     }
 }
 
@@ -397,8 +405,11 @@ impl Handler<AskUsers> for WindowAggregator {
     type Result = MessageResult<AskUsers>;
 
     fn handle(&mut self, AskUsers(query): AskUsers, _: &mut Context<Self>) -> MessageResult<AskUsers> {
-        let answer: UsersAnswer = self.charts.active_users(query.window, query.at, query.by);
-        MessageResult(answer)
+        let UsersQuery { window, at, by, detail } = query;
+        MessageResult(match detail {
+            false => self.charts.active_users(window, at, by),
+            true => self.charts.active_users_in_detail(window, at, by),
+        })
     }
 }
 

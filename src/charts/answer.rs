@@ -102,15 +102,43 @@ pub struct SongsAnswer {
     pub revision: u64,
     /// Partitions covered.
     pub partitions: Coverage,
+    /// Plays within the window, of all songs.
+    pub plays: u64,
+    /// The window before; none where its panes are no longer kept whole, or there is no window.
+    pub previous: Option<PreviousWindow>,
+    /// Which steps of time [`SongRow::trend`] counts.
+    pub trend: Steps,
     /// Best first.
     pub songs: Vec<SongRow>,
+}
+
+/// The window of the same length that ends where another one starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PreviousWindow {
+    /// First instant.
+    pub start: TimeMs,
+    /// First instant after it.
+    pub end: TimeMs,
+    /// Plays within it, of all songs.
+    pub plays: u64,
+}
+
+/// Steps of equal length, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Steps {
+    /// First instant of the first step; none while there is no window.
+    pub start: Option<TimeMs>,
+    /// Length of each, seconds.
+    pub step_seconds: u64,
 }
 
 /// One line of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SongRow {
-    /// From 1; no two songs share a rank.
-    pub rank: usize,
+    /// From 1; no two songs share a rank. None for a song that was searched and is behind the first 1000.
+    pub rank: Option<usize>,
+    /// Rank in the window before; none where it was not played or was behind the first 1000.
+    pub previous_rank: Option<usize>,
     /// Artist's name.
     pub artist: String,
     /// Song's title.
@@ -121,6 +149,8 @@ pub struct SongRow {
     pub listeners: u64,
     /// Event time of the window's last play.
     pub last_played: TimeMs,
+    /// Plays in each of the answer's [`SongsAnswer::trend`] steps.
+    pub trend: Vec<u32>,
 }
 
 /// The active users of a window.
@@ -141,6 +171,39 @@ pub struct UsersAnswer {
     /// The same, split; absent where no split was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<Group>>,
+    /// Every split and the course of time; absent where no details were asked for.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub details: Option<UsersDetails>,
+}
+
+/// What an answer about active users tells on request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UsersDetails {
+    /// The window's users, split in every way.
+    pub splits: Splits,
+    /// Active users step by step.
+    pub series: UsersSeries,
+}
+
+/// Users by each of the groupings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Splits {
+    /// By level.
+    pub level: Vec<Group>,
+    /// By gender.
+    pub gender: Vec<Group>,
+    /// By state.
+    pub state: Vec<Group>,
+}
+
+/// Distinct users in each of some steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UsersSeries {
+    /// The steps.
+    #[serde(flatten)]
+    pub steps: Steps,
+    /// Users in each step.
+    pub users: Vec<u64>,
 }
 
 /// The users of one value: `{"level":"paid","users":45}`.

@@ -371,6 +371,11 @@ impl BitSet {
         self.words.get(id as usize / 64).is_some_and(|word| word >> (id % 64) & 1 == 1)
     }
 
+    /// Takes all members out.
+    pub(super) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }

@@ -18,15 +18,21 @@ mod fold;
 mod intern;
 mod pane;
 mod query;
+mod rank;
+mod search;
 mod settings;
 mod snapshot;
 mod state;
+mod users;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use answer::{At, Coverage, Group, SongRow, SongsAnswer, TimeMs, UsersAnswer, WindowSpan};
+pub use answer::{
+    At, Coverage, Group, PreviousWindow, SongRow, SongsAnswer, Splits, Steps, TimeMs, UsersAnswer,
+    UsersDetails, UsersSeries, WindowSpan,
+};
 pub use fold::Counters;
 pub use settings::{ChartSettings, ChartSettingsError};
 pub use snapshot::SnapshotError;

@@ -9,6 +9,7 @@ use crate::schemas::batch::Activity;
 use super::answer::Coverage;
 use super::fold::{Counters, PartitionState};
 use super::intern::{Live, Remaps, Tables};
+use super::search::Search;
 use super::settings::ChartSettings;
 use super::snapshot::{self, SnapshotError};
 
@@ -55,6 +56,7 @@ pub struct Charts {
     pub(super) settings: ChartSettings,
     pub(super) tables: Tables,
     pub(super) partitions: BTreeMap<Source, PartitionState>,
+    pub(super) search: Search,
     remaps: Remaps,
     topics: BTreeMap<Arc<str>, usize>,
     announced: Option<i64>,
@@ -69,6 +71,7 @@ impl Charts {
             settings,
             tables: Tables::default(),
             partitions: BTreeMap::new(),
+            search: Search::default(),
             remaps: Remaps::default(),
             topics: BTreeMap::new(),
             announced: None,
@@ -249,6 +252,7 @@ impl Charts {
             pane.renumber(&renumbering);
         }
         self.remaps.renumber(&renumbering);
+        self.search.reset();
         self.remaps.purge();
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::answer::At;
+use super::answer::{At, Steps, TimeMs};
 
 /// Length of a pane, milliseconds.
 pub(super) const MINUTE_MS: i64 = 60_000;
@@ -78,6 +78,61 @@ impl Window {
             At::Closed => minute_of(watermark?),
         };
         Some(end - panes..end)
+    }
+}
+
+/// Runs of panes of equal length, one after the other, that end with a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StepPanes {
+    /// All the panes.
+    pub(super) panes: Range<i64>,
+    /// Panes in each step.
+    pub(super) each: i64,
+}
+
+impl StepPanes {
+    /// `count` steps of `each` panes, of which the last ends with the window, or with the newest event's pane where the
+    /// window is not over yet. None while there is no window.
+    fn ending(window: Option<&Range<i64>>, newest: Option<i64>, count: i64, each: i64) -> Self {
+        let end =
+            window.map_or(0, |window| newest.map_or(window.end, |ms| window.end.min(minute_of(ms) + 1)));
+        let count = if window.is_some() { count } else { 0 };
+        Self { panes: end - count * each..end, each }
+    }
+
+    /// How many steps there are.
+    pub(super) fn len(&self) -> usize {
+        ((self.panes.end - self.panes.start) / self.each) as usize
+    }
+
+    /// The step that holds a pane of [`StepPanes::panes`].
+    #[inline]
+    pub(super) fn of(&self, minute: i64) -> usize {
+        ((minute - self.panes.start) / self.each) as usize
+    }
+
+    /// As it is answered.
+    pub(super) fn answer(&self) -> Steps {
+        let start = (!self.panes.is_empty()).then_some(TimeMs(self.panes.start * MINUTE_MS));
+        Steps { start, step_seconds: (self.each * MINUTE_MS / 1000) as u64 }
+    }
+}
+
+impl Window {
+    /// The steps of a song's trend: thirty points or more, over at least the window's length.
+    pub(super) fn trend_steps(self, panes: Option<&Range<i64>>, newest: Option<i64>) -> StepPanes {
+        let (count, each) = match self {
+            Window::Minute | Window::Sliding5m => (30, 1),
+            Window::Sliding1h | Window::Hour => (30, 2),
+            Window::Sliding24h | Window::Day => (48, 30),
+        };
+        StepPanes::ending(panes, newest, count, each)
+    }
+
+    /// The steps that active users are counted in: minutes of an hour, or quarters of a day's hours.
+    pub(super) fn series_steps(self, panes: Option<&Range<i64>>, newest: Option<i64>) -> StepPanes {
+        let (count, each) = if self.panes() > 60 { (96, 15) } else { (60, 1) };
+        StepPanes::ending(panes, newest, count, each)
     }
 }
 

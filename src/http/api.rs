@@ -26,14 +26,16 @@ pub(super) async fn not_found() -> HttpResponse {
 }
 
 async fn songs(request: HttpRequest, engine: web::Data<dyn Engine>) -> Answer {
-    let params = Params::of(&request, &["window", "at", "limit"])?;
-    let query = SongsQuery { window: params.window()?, at: params.at()?, limit: params.limit()? };
+    let params = Params::of(&request, &["window", "at", "limit", "q"])?;
+    let (window, at, limit) = (params.window()?, params.at()?, params.limit()?);
+    let query = SongsQuery { window, at, limit, find: params.words() };
     Ok(fresh(&engine.songs(query).await?))
 }
 
 async fn users(request: HttpRequest, engine: web::Data<dyn Engine>) -> Answer {
-    let params = Params::of(&request, &["window", "at", "by"])?;
-    let query = UsersQuery { window: params.window()?, at: params.at()?, by: params.by()? };
+    let params = Params::of(&request, &["window", "at", "by", "detail"])?;
+    let (window, at, by) = (params.window()?, params.at()?, params.by()?);
+    let query = UsersQuery { window, at, by, detail: params.detail()? };
     Ok(fresh(&engine.users(query).await?))
 }
 

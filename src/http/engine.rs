@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::charts::{At, GroupBy, SongsAnswer, TimeMs, UsersAnswer, Window};
 
 /// A chart is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SongsQuery {
     /// Which window.
     pub window: Window,
@@ -15,6 +15,8 @@ pub struct SongsQuery {
     pub at: At,
     /// Songs at most, 1 to [`super::MAX_LIMIT`].
     pub limit: usize,
+    /// Only songs whose artist or title holds each of these words.
+    pub find: Option<String>,
 }
 
 /// Active users are asked for.
@@ -26,6 +28,8 @@ pub struct UsersQuery {
     pub at: At,
     /// Split by what, if at all.
     pub by: Option<GroupBy>,
+    /// Whether every split and the course of time are wanted, too.
+    pub detail: bool,
 }
 
 /// Why the engine has no answer.
@@ -46,8 +50,28 @@ pub struct StatusAnswer {
     pub version: String,
     /// What the engine is at, such as `starting`, `running`, `draining`.
     pub state: String,
+    /// Why it is not running; none while it is.
+    pub reason: Option<String>,
+    /// When the process started.
+    pub started: TimeMs,
     /// The watermark, if there is one.
     pub watermark: Option<TimeMs>,
+    /// Records in the log that are not read yet, all partitions together; none where one of them does not know.
+    pub lag: Option<i64>,
+    /// Records in the log that are not in the lake yet, all partitions together; none where one of them does not know.
+    pub pending: Option<i64>,
+    /// Age of the oldest record read and not yet in the lake, seconds; none if there is none.
+    pub freshness_seconds: Option<f64>,
+    /// When a range was last finished in the lake, since the process started.
+    pub last_upload: Option<TimeMs>,
+    /// Records read by this process.
+    pub records: u64,
+    /// Records among them that do not decode.
+    pub rejected: u64,
+    /// Late records folded into the windows.
+    pub late: u64,
+    /// Records in no window: too old, or too far in the future.
+    pub uncounted: u64,
     /// The partitions, in order.
     pub partitions: Vec<PartitionRow>,
 }
@@ -75,6 +99,8 @@ pub struct PartitionRow {
     pub idle: bool,
     /// Whether reading is paused because downstream is full or the partition is far ahead.
     pub paused: bool,
+    /// Why the partition is stopped until an operator acts, if it is.
+    pub refused: Option<String>,
 }
 
 /// Through which hour each table is whole.

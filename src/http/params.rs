@@ -111,6 +111,16 @@ impl Params {
         self.choice("by", &GroupBy::ALL.map(GroupBy::name))
     }
 
+    /// Whether more is wanted than what every answer tells.
+    pub(super) fn detail(&self) -> Result<bool, ApiError> {
+        Ok(self.choice("detail", &["true", "false"])?.unwrap_or_default())
+    }
+
+    /// What is searched; nothing but blanks is no search.
+    pub(super) fn words(&self) -> Option<String> {
+        self.get("q").filter(|words| !words.trim().is_empty()).map(str::to_owned)
+    }
+
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
         let Some(value) = self.get("limit") else { return Ok(DEFAULT_LIMIT) };
         let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));

@@ -11,7 +11,7 @@ use prometheus::Registry;
 
 use super::engine::Engine;
 use super::stream::Hub;
-use super::{api, health};
+use super::{api, health, page};
 
 /// Connections at once; the rest wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 1024;
@@ -33,7 +33,7 @@ pub struct Services {
     pub registry: Registry,
 }
 
-/// Adds the routes to an application. The live page (`/`) comes from elsewhere.
+/// Adds the routes to an application.
 pub fn configure(services: &Services) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
     let services = services.clone();
     move |app| {
@@ -45,11 +45,12 @@ pub fn configure(services: &Services) -> impl FnOnce(&mut web::ServiceConfig) + 
             .service(web::resource("/metrics").get(health::metrics))
             .service(web::resource("/livez").get(health::livez).head(health::livez))
             .service(web::resource("/readyz").get(health::readyz).head(health::readyz))
+            .configure(page::routes)
             .default_service(web::to(api::not_found));
     }
 }
 
-/// Headers on every answer that does not set them itself: nothing is sniffed, framed, or loaded from elsewhere.
+/// Headers on every answer that does not set them itself: nothing is sniffed, framed, or loaded.
 pub(super) fn security_headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add(("X-Content-Type-Options", "nosniff"))
@@ -59,24 +60,18 @@ pub(super) fn security_headers() -> DefaultHeaders {
 }
 
 /// Binds `listen` and returns the server, which runs when it is awaited or spawned, and stops by its handle; it takes
-/// no signals. `more` adds routes (the live page) before the API's.
+/// no signals.
 ///
 /// # Errors
 /// The address cannot be bound.
-pub fn serve(
-    listen: SocketAddr,
-    services: Services,
-    more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
-) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || {
-        App::new().wrap(security_headers()).configure(more.clone()).configure(configure(&services))
-    })
-    .workers(1)
-    .max_connections(MAX_CONNECTIONS)
-    .client_request_timeout(REQUEST_TIMEOUT)
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals()
-    .bind(listen)?;
+pub fn serve(listen: SocketAddr, services: Services) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || App::new().wrap(security_headers()).configure(configure(&services)))
+        .workers(1)
+        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .bind(listen)?;
     tracing::info!(%listen, "http is served");
     Ok(server.run())
 }

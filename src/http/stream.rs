@@ -4,8 +4,8 @@
 //! was slow gets the newest only. One that slept through [`MAX_MISSED`] frames is let go; its browser connects anew.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -20,10 +20,13 @@ use crate::charts::{At, GroupBy, Window};
 use super::engine::{Engine, SongsQuery, UsersQuery};
 use super::params::{ApiError, DEFAULT_LIMIT, Params};
 
-/// How often the engine is asked for what changed.
+/// How often the engine is asked for what changed, at most.
 pub const TICK: Duration = Duration::from_secs(1);
 /// A comment is sent after so long a silence, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A feed rests this many times as long as its answers took: however much there is to count, the windows that are
+/// watched take but a small share of the aggregator's time, and long windows move less often.
+const REST: u32 = 10;
 /// Streams at once.
 const MAX_CLIENTS: usize = 256;
 /// A client that misses so many successive frames of one kind is too slow.
@@ -47,12 +50,27 @@ fn forget(sender: &watch::Sender<Frame>) {
     });
 }
 
-/// Events of one window.
+/// Events of one window, live or closed.
 #[derive(Debug)]
 struct Feed {
     window: Window,
+    at: At,
+    /// Not asked for again before.
+    rests_until: Mutex<Option<Instant>>,
     songs: watch::Sender<Frame>,
     users: watch::Sender<Frame>,
+}
+
+impl Feed {
+    fn rests(&self) -> bool {
+        let until = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn rest(&self, duration: Duration) {
+        let until = Instant::now() + duration;
+        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
 }
 
 /// Where frames are published and clients listen.
@@ -69,9 +87,13 @@ pub struct Hub {
 impl Default for Hub {
     fn default() -> Self {
         let sender = || watch::Sender::new(Frame::default());
-        let feed = |window| Feed { window, songs: sender(), users: sender() };
+        let feed = |(window, at)| {
+            let rests_until = Mutex::default();
+            Feed { window, at, rests_until, songs: sender(), users: sender() }
+        };
+        let windows = Window::ALL.into_iter().flat_map(|window| At::ALL.map(|at| (window, at)));
         Self {
-            feeds: Window::ALL.map(feed).into(),
+            feeds: windows.map(feed).collect(),
             status: sender(),
             closed: watch::Sender::new(false),
             clients: AtomicUsize::new(0),
@@ -91,8 +113,8 @@ impl Hub {
         self.closed.send_replace(true);
     }
 
-    fn feed(&self, window: Window) -> Option<&Feed> {
-        self.feeds.iter().find(|feed| feed.window == window)
+    fn feed(&self, window: Window, at: At) -> Option<&Feed> {
+        self.feeds.iter().find(|feed| (feed.window, feed.at) == (window, at))
     }
 
     /// Makes `answer` the newest event of its kind, unless it says what the last one said.
@@ -113,9 +135,9 @@ impl Hub {
     }
 
     /// A new client of `window`; none if there are too many.
-    fn subscribe(self: &Arc<Self>, window: Window) -> Option<Client> {
+    fn subscribe(self: &Arc<Self>, window: Window, at: At) -> Option<Client> {
         let seat = Seat::take(self)?;
-        let feed = self.feed(window)?;
+        let feed = self.feed(window, at)?;
         let mut keep_alive = tokio::time::interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let input = |sender: &watch::Sender<Frame>| {
@@ -233,13 +255,26 @@ impl Client {
 
 /// `GET /api/v1/stream`
 pub(super) async fn stream(request: HttpRequest, hub: web::Data<Hub>) -> Result<HttpResponse, ApiError> {
-    let window = Params::of(&request, &["window"])?.window()?;
-    let client = hub.into_inner().subscribe(window).ok_or(ApiError::TooManyStreams(MAX_CLIENTS))?;
+    let params = Params::of(&request, &["window", "at"])?;
+    let (window, at) = (params.window()?, params.at()?);
+    let client = hub.into_inner().subscribe(window, at).ok_or(ApiError::TooManyStreams(MAX_CLIENTS))?;
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header(("Cache-Control", "no-store"))
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(client.into_stream()))
+}
+
+async fn ask(engine: &dyn Engine, hub: &Hub, feed: &Feed) {
+    let (window, at) = (feed.window, feed.at);
+    match engine.songs(SongsQuery { window, at, limit: DEFAULT_LIMIT, find: None }).await {
+        Ok(answer) => hub.publish(&feed.songs, "songs", &answer),
+        Err(error) => tracing::debug!(%error, "no songs to publish"),
+    }
+    match engine.users(UsersQuery { window, at, by: Some(GroupBy::Level), detail: true }).await {
+        Ok(answer) => hub.publish(&feed.users, "users", &answer),
+        Err(error) => tracing::debug!(%error, "no users to publish"),
+    }
 }
 
 /// Asks the engine once for what the open streams show, and publishes what changed.
@@ -248,16 +283,11 @@ pub async fn tick(engine: &dyn Engine, hub: &Hub) {
         if feed.songs.receiver_count() == 0 {
             forget(&feed.songs);
             forget(&feed.users);
-            continue;
-        }
-        let (window, at) = (feed.window, At::Live);
-        match engine.songs(SongsQuery { window, at, limit: DEFAULT_LIMIT }).await {
-            Ok(answer) => hub.publish(&feed.songs, "songs", &answer),
-            Err(error) => tracing::debug!(%error, "no songs to publish"),
-        }
-        match engine.users(UsersQuery { window, at, by: Some(GroupBy::Level) }).await {
-            Ok(answer) => hub.publish(&feed.users, "users", &answer),
-            Err(error) => tracing::debug!(%error, "no users to publish"),
+            feed.rest(Duration::ZERO);
+        } else if !feed.rests() {
+            let began = Instant::now();
+            ask(engine, hub, feed).await;
+            feed.rest(began.elapsed() * REST);
         }
     }
     if hub.status.receiver_count() == 0 {
@@ -301,7 +331,7 @@ mod tests {
         let hub = hub();
         say(&hub, "old");
         say(&hub, "new");
-        let mut client = hub.subscribe(Window::Sliding5m).unwrap();
+        let mut client = hub.subscribe(Window::Sliding5m, At::Live).unwrap();
         assert_eq!(text(&mut client).await.unwrap(), "retry: 2000\n\n");
         assert_eq!(text(&mut client).await.unwrap(), "id: 2\nevent: status\ndata: \"new\"\n\n");
         say(&hub, "new");
@@ -313,7 +343,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_is_broken_by_comments() {
         let hub = hub();
-        let mut client = hub.subscribe(Window::Sliding5m).unwrap();
+        let mut client = hub.subscribe(Window::Sliding5m, At::Live).unwrap();
         text(&mut client).await;
         let began = Instant::now();
         assert_eq!(text(&mut client).await.unwrap(), ": keep-alive\n\n");
@@ -324,7 +354,7 @@ mod tests {
     async fn a_slow_client_gets_the_newest_and_a_sleeping_one_is_let_go() {
         let hub = hub();
         say(&hub, "0");
-        let mut client = hub.subscribe(Window::Sliding5m).unwrap();
+        let mut client = hub.subscribe(Window::Sliding5m, At::Live).unwrap();
         text(&mut client).await;
         text(&mut client).await;
         (1..=MAX_MISSED).for_each(|number| say(&hub, &number.to_string()));
@@ -341,11 +371,11 @@ mod tests {
     async fn streams_are_limited_and_end_with_the_hub() {
         let hub = hub();
         let mut clients: Vec<Client> =
-            (0..MAX_CLIENTS).map(|_| hub.subscribe(Window::Day).unwrap()).collect();
-        assert!(hub.subscribe(Window::Day).is_none());
+            (0..MAX_CLIENTS).map(|_| hub.subscribe(Window::Day, At::Live).unwrap()).collect();
+        assert!(hub.subscribe(Window::Day, At::Live).is_none());
         assert_eq!(hub.clients(), MAX_CLIENTS);
         clients.truncate(1);
-        assert!(hub.subscribe(Window::Day).is_some());
+        assert!(hub.subscribe(Window::Day, At::Live).is_some());
         text(&mut clients[0]).await;
         hub.close();
         assert_eq!(text(&mut clients[0]).await, None);

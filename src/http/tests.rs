@@ -1,5 +1,6 @@
 //! The routes, over an engine that holds real charts.
 
+use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 
 use actix_web::dev::ServiceResponse;
@@ -30,12 +31,24 @@ impl Engine for ChartsEngine {
     async fn songs(&self, query: SongsQuery) -> Result<SongsAnswer, EngineError> {
         match &self.failing {
             Some(error) => Err(error.clone()),
-            None => Ok(self.charts.lock().unwrap().top_songs(query.window, query.at, query.limit)),
+            None => {
+                let SongsQuery { window, at, limit, find } = query;
+                let mut charts = self.charts.lock().unwrap();
+                Ok(match find {
+                    None => charts.top_songs(window, at, limit),
+                    Some(text) => charts.find_songs(window, at, limit, &text),
+                })
+            }
         }
     }
 
     async fn users(&self, query: UsersQuery) -> Result<UsersAnswer, EngineError> {
-        Ok(self.charts.lock().unwrap().active_users(query.window, query.at, query.by))
+        let UsersQuery { window, at, by, detail } = query;
+        let charts = self.charts.lock().unwrap();
+        Ok(match detail {
+            false => charts.active_users(window, at, by),
+            true => charts.active_users_in_detail(window, at, by),
+        })
     }
 
     fn status(&self) -> StatusAnswer {
@@ -51,11 +64,22 @@ impl Engine for ChartsEngine {
             newest: status.clock.map(TimeMs),
             idle: status.idle,
             paused: false,
+            refused: None,
         };
         StatusAnswer {
             version: "0.1.0".into(),
             state: "running".into(),
+            reason: None,
+            started: TimeMs(NOON),
             watermark: charts.watermark().map(TimeMs),
+            lag: Some(0),
+            pending: Some(4),
+            freshness_seconds: Some(1.5),
+            last_upload: None,
+            records: 4,
+            rejected: 0,
+            late: 0,
+            uncounted: 0,
             partitions: charts.status().map(row).collect(),
         }
     }
@@ -131,15 +155,18 @@ async fn get(uri: &str) -> (StatusCode, Value) {
 #[actix_web::test]
 async fn songs_are_answered_and_limited() {
     let (status, answer) = get("/api/v1/charts/songs?window=5m&limit=1").await;
+    let trend: Vec<u32> = (0..30).map(|minute| if minute == 29 { 3 } else { 0 }).collect();
     assert_eq!(status, StatusCode::OK);
     assert_eq!(
         answer,
         json!({
             "window": {"name": "5m", "start": "2024-05-06T11:55:00Z", "end": "2024-05-06T12:00:00Z"},
             "at": "live", "watermark": "2024-05-06T11:49:59.999Z", "revision": 0,
-            "partitions": {"covered": 1, "total": 1},
-            "songs": [{"rank": 1, "artist": "Björk", "song": "Jóga", "plays": 3, "listeners": 2,
-                "last_played": "2024-05-06T11:59:59.998Z"}],
+            "partitions": {"covered": 1, "total": 1}, "plays": 4,
+            "previous": {"start": "2024-05-06T11:50:00Z", "end": "2024-05-06T11:55:00Z", "plays": 0},
+            "trend": {"start": "2024-05-06T11:30:00Z", "step_seconds": 60},
+            "songs": [{"rank": 1, "previous_rank": null, "artist": "Björk", "song": "Jóga", "plays": 3, "listeners": 2,
+                "last_played": "2024-05-06T11:59:59.998Z", "trend": trend}],
         })
     );
     let (_, all) = get("/api/v1/charts/songs").await;
@@ -150,12 +177,28 @@ async fn songs_are_answered_and_limited() {
 }
 
 #[actix_web::test]
+async fn songs_are_found_by_their_words() {
+    for (query, found) in
+        [("joga+BJORK", json!(["Jóga"])), ("%20", json!(["Jóga", "Hunter"])), ("h%00", json!(["Hunter"]))]
+    {
+        let (_, answer) = get(&format!("/api/v1/charts/songs?q={query}")).await;
+        let names: Vec<&Value> = answer["songs"].as_array().unwrap().iter().map(|row| &row["song"]).collect();
+        assert_eq!(json!(names), found, "{query}");
+    }
+    let (_, hunter) = get("/api/v1/charts/songs?q=hunter&limit=1").await;
+    assert_eq!((&hunter["songs"][0]["rank"], &hunter["plays"]), (&json!(2), &json!(4)));
+}
+
+#[actix_web::test]
 async fn users_are_answered_with_and_without_groups() {
     let (_, answer) = get("/api/v1/active-users?window=1h&by=level").await;
     assert_eq!(answer["users"], 2);
     assert_eq!(answer["groups"], json!([{"level": "free", "users": 1}, {"level": "paid", "users": 1}]));
     let (_, answer) = get("/api/v1/active-users?window=hour").await;
-    assert!(answer.get("groups").is_none());
+    assert!(answer.get("groups").is_none() && answer.get("series").is_none());
+    let (_, answer) = get("/api/v1/active-users?window=hour&detail=true").await;
+    assert_eq!(answer["splits"]["state"], json!([{"state": "CA", "users": 1}, {"state": "NY", "users": 1}]));
+    assert_eq!(answer["series"]["users"].as_array().unwrap().last().unwrap(), 2);
 }
 
 #[actix_web::test]
@@ -181,8 +224,10 @@ async fn bad_parameters_are_named_with_what_is_allowed() {
         ("/api/v1/charts/songs?limit=99999999999999999999", "limit", "1..=1000"),
         ("/api/v1/charts/songs?by=level", "by", "limit"),
         ("/api/v1/active-users?by=zip", "by", "state"),
+        ("/api/v1/active-users?detail=1", "detail", "true"),
         ("/api/v1/active-users?by=level&by=state", "by", "window"),
         ("/api/v1/stream?window=%00", "window", "5m"),
+        ("/api/v1/stream?at=now", "at", "closed"),
     ];
     for (uri, parameter, allowed) in cases {
         let (status, answer) = get(uri).await;
@@ -260,7 +305,67 @@ async fn a_stream_tells_what_changed() {
     let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
     let songs: Value = serde_json::from_str(data).unwrap();
     assert_eq!((&songs["window"]["name"], &songs["songs"][0]["plays"]), (&json!("1h"), &json!(3)));
+    assert!(text.contains("\"splits\":{\"level\":"), "{text}");
     assert_eq!(services.hub.clients(), 0);
+}
+
+#[actix_web::test]
+async fn a_stream_of_closed_windows_is_one_of_its_own() {
+    let services = services(None);
+    let response = ask(&services, Method::GET, "/api/v1/stream?window=minute&at=closed").await;
+    tick(services.engine.as_ref(), &services.hub).await;
+    let text = read_until_closed(&services, response).await;
+    assert!(text.contains("\"at\":\"closed\"") && !text.contains("\"at\":\"live\""), "{text}");
+}
+
+#[actix_web::test]
+async fn the_page_comes_whole_zipped_or_not_at_all() {
+    let services = services(None);
+    let app = test::init_service(App::new().wrap(security_headers()).configure(configure(&services))).await;
+    let request = |headers: &[(&'static str, &str)]| {
+        let plain = test::TestRequest::with_uri("/");
+        headers.iter().fold(plain, |request, header| request.insert_header(*header)).to_request()
+    };
+    let response = test::call_service(&app, request(&[])).await;
+    assert_eq!(response.headers().get("Content-Type").unwrap(), "text/html; charset=utf-8");
+    let policy = response.headers().get("Content-Security-Policy").unwrap().to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
+    let etag = response.headers().get("ETag").unwrap().to_str().unwrap().to_owned();
+    let whole = test::read_body(response).await;
+    assert!(whole.starts_with(b"<!doctype html>"));
+    let response = test::call_service(&app, request(&[("Accept-Encoding", "br, gzip;q=0.8")])).await;
+    assert_eq!(response.headers().get("Content-Encoding").unwrap(), "gzip");
+    let mut unzipped = Vec::new();
+    let zipped = test::read_body(response).await;
+    flate2::read::GzDecoder::new(&zipped[..]).read_to_end(&mut unzipped).unwrap();
+    assert_eq!(unzipped, whole);
+    let response = test::call_service(&app, request(&[("Accept-Encoding", "gzip;q=0")])).await;
+    assert!(response.headers().get("Content-Encoding").is_none());
+    let response = test::call_service(&app, request(&[("If-None-Match", &etag)])).await;
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+    assert!(test::read_body(response).await.is_empty());
+}
+
+/// What the page names is there, and it names nothing that lies elsewhere.
+#[actix_web::test]
+async fn the_page_needs_nothing_else() {
+    let services = services(None);
+    let mut names = vec!["/".to_owned()];
+    let mut seen = 0;
+    while let Some(name) = names.get(seen).cloned() {
+        let response = ask(&services, Method::GET, &name).await;
+        assert_eq!(response.status(), StatusCode::OK, "{name}");
+        let text = String::from_utf8(test::read_body(response).await.to_vec()).unwrap();
+        assert!(!text.replace("http://www.w3.org/2000/svg", "").contains("://"), "{name}");
+        for quoted in text.split('"').filter(|text| text.starts_with("/page/") || text.starts_with("./")) {
+            let named = quoted.replace("./", "/page/");
+            if !names.contains(&named) {
+                names.push(named);
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{names:?}");
 }
 
 #[actix_web::test]
@@ -280,13 +385,13 @@ async fn a_bound_server_answers_and_stops() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     // Taken: the error says so instead of a panic.
-    assert!(serve(address, services.clone(), |_| {}).is_err());
+    assert!(serve(address, services.clone()).is_err());
     drop(listener);
-    let server = serve(address, services.clone(), |_| {}).unwrap();
+    let server = serve(address, services.clone()).unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let answer = actix_web::rt::task::spawn_blocking(move || {
-        use std::io::{Read, Write};
+        use std::io::Write as _;
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();

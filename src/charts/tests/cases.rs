@@ -200,14 +200,17 @@ fn answers_serialise_as_the_design_says() {
     let (mut charts, _) = charts_of(vec![listen(NOON + 1, 7, "Ä\"", "x")]);
     charts.set_topic_partitions("listen_events", 16);
     let songs = serde_json::to_value(charts.top_songs(Window::Sliding5m, At::Live, 50)).unwrap();
+    let trend: Vec<u32> = (0..30).map(|minute| u32::from(minute == 29)).collect();
     let window = json!({"name": "5m", "start": "2024-05-06T11:56:00Z", "end": "2024-05-06T12:01:00Z"});
     assert_eq!(
         songs,
         json!({
             "window": window, "at": "live", "watermark": "2024-05-06T11:50:00.001Z", "revision": 0,
-            "partitions": {"covered": 1, "total": 16},
-            "songs": [{"rank": 1, "artist": "Ä\"", "song": "x", "plays": 1, "listeners": 1,
-                "last_played": "2024-05-06T12:00:00.001Z"}],
+            "partitions": {"covered": 1, "total": 16}, "plays": 1,
+            "previous": {"start": "2024-05-06T11:51:00Z", "end": "2024-05-06T11:56:00Z", "plays": 0},
+            "trend": {"start": "2024-05-06T11:31:00Z", "step_seconds": 60},
+            "songs": [{"rank": 1, "previous_rank": null, "artist": "Ä\"", "song": "x", "plays": 1, "listeners": 1,
+                "last_played": "2024-05-06T12:00:00.001Z", "trend": trend}],
         })
     );
     let users = serde_json::to_value(charts.active_users(Window::Sliding5m, At::Live, None)).unwrap();
@@ -218,9 +221,47 @@ fn answers_serialise_as_the_design_says() {
             "partitions": {"covered": 1, "total": 16}, "users": 1,
         })
     );
+    let detail = serde_json::to_value(charts.active_users_in_detail(Window::Day, At::Live, None)).unwrap();
+    assert_eq!(detail["splits"]["gender"], json!([{"gender": "F", "users": 1}]));
+    assert_eq!(detail["series"]["start"], "2024-05-05T12:01:00Z");
+    assert_eq!(detail["series"]["step_seconds"], 900);
+    assert_eq!(detail["series"]["users"].as_array().unwrap().len(), 96);
     let empty =
-        serde_json::to_value(Charts::new(ChartSettings::default()).top_songs(Window::Day, At::Closed, 5));
-    assert_eq!(empty.unwrap()["window"], json!({"name": "day", "start": null, "end": null}));
+        serde_json::to_value(Charts::new(ChartSettings::default()).top_songs(Window::Day, At::Closed, 5))
+            .unwrap();
+    assert_eq!(empty["window"], json!({"name": "day", "start": null, "end": null}));
+    assert_eq!((&empty["previous"], &empty["trend"]["start"]), (&json!(null), &json!(null)));
+}
+
+#[test]
+fn places_are_told_as_far_as_the_thousandth() {
+    let name = |number: usize| format!("song {number:04}");
+    let minute = |start: i64| (1..=1002).map(move |number| listen(start, 1, "a", &name(number)));
+    let mut rows: Vec<Row> = minute(NOON).collect();
+    rows.extend(minute(NOON + MINUTE));
+    rows.push(listen(NOON + MINUTE, 2, "a", &name(1001)));
+    let (mut charts, _) = charts_of(rows);
+    let mut place = |text: &str| {
+        let answer = charts.find_songs(Window::Minute, At::Live, 9, text);
+        answer.songs.iter().map(|row| (row.rank, row.previous_rank)).collect::<Vec<_>>()
+    };
+    assert_eq!(place("1001"), [(Some(1), None)]);
+    assert_eq!(place("song 0001"), [(Some(2), Some(1))]);
+    assert_eq!(place("0999"), [(Some(1000), Some(999))]);
+    assert_eq!(place("1000"), [(None, Some(1000))]);
+    assert_eq!(place("1002"), [(None, None)]);
+}
+
+#[test]
+fn the_window_before_is_told_only_while_it_is_kept() {
+    let (mut charts, source) =
+        charts_of(vec![listen(MIDNIGHT - 1, 1, "a", "x"), listen(MIDNIGHT + HOUR, 1, "a", "x")]);
+    assert_eq!(charts.top_songs(Window::Day, At::Closed, 9).previous.unwrap().plays, 0);
+    // Half a day later the day before yesterday begins to be dropped: what is left of it is no measure.
+    fold(&mut charts, &source, vec![listen(MIDNIGHT + 20 * HOUR, 1, "a", "x")]);
+    let closed = charts.top_songs(Window::Day, At::Closed, 9);
+    assert_eq!((closed.plays, closed.previous), (1, None));
+    assert_eq!(charts.top_songs(Window::Day, At::Live, 9).songs[0].previous_rank, Some(1));
 }
 
 #[test]

@@ -23,6 +23,8 @@ struct Counted<'a> {
 pub(crate) struct Oracle<'a> {
     rows: Vec<Counted<'a>>,
     pub(crate) newest: Option<i64>,
+    /// First minute that every partition still keeps, ms.
+    first_kept: i64,
     pub(crate) computed_watermark: Option<i64>,
     pub(crate) too_old: u64,
     pub(crate) future: u64,
@@ -32,8 +34,14 @@ type SongLine = (String, String, u64, u64, i64);
 
 impl<'a> Oracle<'a> {
     pub(crate) fn new(settings: &ChartSettings, logs: &Logs<'a>) -> Self {
-        let mut oracle =
-            Oracle { rows: Vec::new(), newest: None, computed_watermark: None, too_old: 0, future: 0 };
+        let mut oracle = Oracle {
+            rows: Vec::new(),
+            newest: None,
+            first_kept: i64::MIN,
+            computed_watermark: None,
+            too_old: 0,
+            future: 0,
+        };
         let mut clocks = Vec::new();
         for (source, &(log, idle)) in logs {
             let clock = oracle.add_partition(settings, source, log);
@@ -74,6 +82,7 @@ impl<'a> Oracle<'a> {
         if let Some(clock) = clock {
             let first = (clock - kept_behind).div_euclid(MINUTE);
             counted.retain(|counted| counted.row.ts.div_euclid(MINUTE) >= first);
+            self.first_kept = self.first_kept.max(first * MINUTE);
         }
         self.rows.extend(counted);
         clock
@@ -124,6 +133,29 @@ impl<'a> Oracle<'a> {
             (Reverse(a.2), Reverse(a.3), a.4, &a.0, &a.1).cmp(&(Reverse(b.2), Reverse(b.3), b.4, &b.0, &b.1))
         });
         (listens().filter(|counted| counted.late).count() as u64, lines)
+    }
+
+    /// The window of the same length before, where it is kept whole.
+    pub(crate) fn span_before(&self, (start, end): (i64, i64)) -> Option<(i64, i64)> {
+        let before = start - (end - start);
+        (before >= self.first_kept).then_some((before, start))
+    }
+
+    /// `count` steps of `minutes`, the last of which ends with the window or the newest event's minute.
+    pub(crate) fn steps(&self, span: Option<(i64, i64)>, count: i64, minutes: i64) -> Vec<(i64, i64)> {
+        let Some((_, end)) = span else { return Vec::new() };
+        let end = self.newest.map_or(end, |newest| end.min(newest - newest.rem_euclid(MINUTE) + MINUTE));
+        let length = minutes * MINUTE;
+        (0..count).rev().map(|back| (end - (back + 1) * length, end - back * length)).collect()
+    }
+
+    /// Plays of a song.
+    pub(crate) fn plays(&self, span: (i64, i64), artist: &str, song: &str) -> u32 {
+        let (_, lines) = self.songs(Some(span));
+        lines
+            .iter()
+            .find(|line| (line.0.as_str(), line.1.as_str()) == (artist, song))
+            .map_or(0, |line| line.2 as u32)
     }
 
     /// Revision, users, and users by value.
