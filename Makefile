@@ -15,7 +15,7 @@ help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
 
 .PHONY: setup
-setup: packages venv broker-jars ## Install what building and testing need, where it is missing
+setup: packages venv broker-jars prometheus-packages ## Install what building and testing need, where it is missing
 
 .PHONY: packages
 packages: ## Install missing system packages (apt, as root)
@@ -33,6 +33,10 @@ $(VENV)/.complete: tests/e2e/requirements.txt
 .PHONY: broker-jars
 broker-jars: packages ## Download Apache Kafka's jars
 	@scripts/kafka.sh fetch
+
+.PHONY: prometheus-packages
+prometheus-packages: packages ## Unpack Prometheus and Alertmanager from Debian's packages
+	@scripts/prometheus.sh fetch
 
 .PHONY: build
 build: ## Build the program and what the tests run beside it (development profile)
@@ -73,6 +77,14 @@ deny: ## Check licences, advisories and sources of all dependencies
 	@command -v cargo-deny >/dev/null || [ -x .cache/cargo/bin/cargo-deny ] || \
 	  $(CARGO) install --locked --root .cache/cargo cargo-deny
 	PATH="$$PATH:$(abspath .cache/cargo/bin)" $(CARGO) deny --all-features check
+
+.PHONY: docs
+docs: ## Write the pages anew that are generated from the code
+	BEATLYTICA_WRITE_DOCS=1 $(CARGO) test --locked --lib -q page_ >/dev/null
+
+.PHONY: prometheus
+prometheus: ## Check rules, their tests and the configurations of Prometheus and Alertmanager
+	@scripts/prometheus.sh check
 
 .PHONY: kafka-start
 kafka-start: packages ## Start one Kafka node on 127.0.0.1:9092

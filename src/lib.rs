@@ -7,6 +7,8 @@ pub mod allocator;
 pub mod charts;
 pub mod cli;
 pub mod config;
+#[cfg(test)]
+pub(crate) mod docs;
 pub mod engine;
 pub mod fault;
 pub mod http;

@@ -34,9 +34,9 @@ use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
 use crate::lake::parquet::ParquetCodec;
-use crate::lake::store::{self, Store};
+use crate::lake::store::{self, MeteredStore, Store, StoreTally};
 use crate::messages::Shutdown;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Watched, publish_charts};
 use crate::progress::draw_reading;
 use crate::schemas::Source;
 use crate::status::StatusBoard;
@@ -53,14 +53,14 @@ pub struct RunOptions {
     pub progress: bool,
 }
 
-async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_store(settings: &Settings, tally: &Arc<StoreTally>) -> anyhow::Result<Arc<dyn Store>> {
     let gcs = store::GcsSettings {
         endpoint: settings.gcs.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         credentials: settings.gcs.credentials_file.clone(),
         deadline: settings.gcs.deadline,
         ..store::GcsSettings::default()
     };
-    Ok(store::open(settings.lake.url.as_str(), &gcs).await?)
+    Ok(store::open(settings.lake.url.as_str(), &gcs, tally).await?)
 }
 
 /// Unique to this run of this process, for the ledger.
@@ -139,7 +139,9 @@ impl Actors {
     fn gate(&self, source: &Source) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let made = || Gate::new(IN_FLIGHT_BYTES, Arc::clone(&self.budget), Arc::clone(&self.waker));
-        Arc::clone(gates.entry(partition_of(source)).or_insert_with(made))
+        let gate = gates.entry(partition_of(source)).or_insert_with(made);
+        self.board.partition(&partition_of(source)).set_gate(gate);
+        Arc::clone(gate)
     }
 
     fn chart_settings(&self) -> ChartSettings {
@@ -236,8 +238,9 @@ impl Factory for Actors {
         let (repair, gate, metrics) = (decode.repair, self.gate(source), self.metrics.clone());
         let heartbeat = Heartbeat::new();
         let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
+        let status = self.board.partition(&partition_of(&source));
         let address = PartitionConsumer::start_in_arbiter(self.worker(&source.clone()), move |_| {
-            PartitionConsumer::new(source, repair, gate, rejects, neighbours, beat, metrics)
+            PartitionConsumer::new(source, repair, gate, rejects, neighbours, beat, (status, metrics))
         });
         Child { address, heartbeat }
     }
@@ -261,11 +264,13 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         // A partition that was read to its end is not waited for.
         settings.windows.idle_after = Duration::ZERO;
     }
-    let store = open_store(&settings).await?;
     let board = StatusBoard::default();
     let waker = Arc::new(Waker::default());
     let budget = MemoryBudget::new(settings.memory.budget, Arc::clone(&waker));
-    let metrics = Metrics::new(board.clone(), Arc::clone(&budget))?;
+    let watched = Watched { board: board.clone(), budget: Some(Arc::clone(&budget)), ..Watched::default() };
+    let metrics = Metrics::new(watched.clone())?;
+    let store = open_store(&settings, &watched.store).await?;
+    let store: Arc<dyn Store> = Arc::new(MeteredStore::new(store, metrics.uploads.clone()));
     let slot = AggregatorSlot::default();
     let topics: Vec<_> = settings.kafka.topics.all().map(|(kind, topic)| (topic.to_owned(), kind)).collect();
     let engine = Arc::new(RunningEngine {
@@ -274,13 +279,18 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         topics: topics.clone(),
     });
     let hub = Arc::new(Hub::default());
-    let services =
-        Services { engine: engine.clone(), hub: Arc::clone(&hub), registry: metrics.registry.clone() };
+    let services = Services {
+        engine: engine.clone(),
+        hub: Arc::clone(&hub),
+        registry: metrics.registry.clone(),
+        metrics: metrics.http.clone(),
+    };
     let listen = settings.http.listen;
     let server =
         serve(listen, services, |_| {}).with_context(|| format!("http.listen {listen} cannot be bound"))?;
     let stop_server = server.handle();
     actix::spawn(server);
+    actix::spawn(publish_charts(engine.clone(), metrics.charts.clone()));
     actix::spawn(publish_every(TICK, engine, Arc::clone(&hub)));
 
     let supervisor_settings = SupervisorSettings {
@@ -305,6 +315,7 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         let log: Arc<dyn Log> = Arc::new(KafkaLog::new(consumer, &client_config(&settings.kafka))?);
         let feed: Arc<dyn Feed> = Arc::new(poller.clone());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        metrics.encoders.set(i64::try_from(cores).unwrap_or(i64::MAX));
         let actors = Actors {
             store: Arc::clone(&store),
             board: board.clone(),
@@ -385,7 +396,7 @@ pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
     config.set("group.id", &settings.kafka.group_id);
     let consumer = Arc::new(config.create_with_context(poller::GroupContext::default())?);
     System::new().block_on(async {
-        let store = open_store(&settings).await?;
+        let store = open_store(&settings, &Arc::default()).await?;
         let log = KafkaLog::new(consumer, &config)?;
         let identity = log.identity(topic).await?;
         let partitions = crate::kafka::topics::partitions(&settings.kafka, topic)?.unwrap_or(0);

@@ -1,10 +1,15 @@
 //! What is known of every partition right now, shared by the poll loop, the actors, the metrics and the HTTP API.
 
+mod tally;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::kafka::TopicPartition;
+use crate::kafka::gate::Gate;
+
+pub use tally::{ClientTally, Tally, Wait, now_ms};
 
 /// Stands for "not known yet" in the atomics below.
 const UNKNOWN: i64 = i64::MIN;
@@ -25,6 +30,9 @@ pub struct PartitionStatus {
     pub records: AtomicU64,
     /// Bytes of record values and keys read from Kafka.
     pub bytes: AtomicU64,
+    /// Counts for the metrics.
+    pub tally: Tally,
+    gate: OnceLock<Arc<Gate>>,
     refused: Mutex<Option<String>>,
 }
 
@@ -43,6 +51,8 @@ impl Default for PartitionStatus {
             idle: AtomicBool::new(false),
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            tally: Tally::default(),
+            gate: OnceLock::new(),
             refused: Mutex::new(None),
         }
     }
@@ -77,6 +87,32 @@ impl PartitionStatus {
         oldest_pending_ms, set_oldest_pending_ms;
         /// No more records before this event time are expected, ms since 1970.
         complete_through_ms, set_complete_through_ms;
+    }
+
+    /// Offsets of the log that are not in the lake yet; none before both ends are known.
+    pub fn lag_records(&self) -> Option<i64> {
+        let (high, head) = self.high_watermark().zip(self.head())?;
+        // What is behind the head at the log's end, with nothing pending, are control and aborted records.
+        let settled = self.at_end() && self.oldest_pending_ms().is_none() && self.position() >= Some(high);
+        Some(if settled { 0 } else { (high - head).max(0) })
+    }
+
+    /// Age, at `now` (ms), of the oldest record that is not in the lake yet, in seconds; of records that were not
+    /// even read, since when they are known to wait. 0 when there are none; none before anything is known.
+    pub fn lag_seconds(&self, now: i64) -> Option<f64> {
+        self.high_watermark().or(self.head())?;
+        let since = self.oldest_pending_ms().or(self.tally.unread_since_ms());
+        Some(since.map_or(0.0, |since| (now - since).max(0) as f64 / 1000.0))
+    }
+
+    /// The gate that its records pass; none before a consumer was made.
+    pub fn gate(&self) -> Option<&Arc<Gate>> {
+        self.gate.get()
+    }
+
+    /// Sets [`PartitionStatus::gate`], once.
+    pub fn set_gate(&self, gate: &Arc<Gate>) {
+        self.gate.get_or_init(|| Arc::clone(gate));
     }
 
     /// Whether the last fetch met the end of the log.
@@ -125,6 +161,7 @@ impl PartitionStatus {
 pub struct StatusBoard {
     partitions: Arc<Mutex<BTreeMap<TopicPartition, Arc<PartitionStatus>>>>,
     watermark: Arc<Mutex<Option<i64>>>,
+    client: Arc<ClientTally>,
 }
 
 impl StatusBoard {
@@ -132,6 +169,16 @@ impl StatusBoard {
     pub fn partition(&self, partition: &TopicPartition) -> Arc<PartitionStatus> {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(partitions.entry(partition.clone()).or_default())
+    }
+
+    /// The partition's status, if it is assigned.
+    pub fn get(&self, partition: &TopicPartition) -> Option<Arc<PartitionStatus>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(partition).map(Arc::clone)
+    }
+
+    /// Counts of the Kafka client.
+    pub fn client(&self) -> &Arc<ClientTally> {
+        &self.client
     }
 
     /// Forgets a partition that is no longer ours, so that its series disappear.

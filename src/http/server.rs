@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use actix_web::dev::Server;
+use actix_web::dev::{Server, Service as _, ServiceResponse};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpServer, web};
 use prometheus::Registry;
@@ -12,6 +12,7 @@ use prometheus::Registry;
 use super::engine::Engine;
 use super::stream::Hub;
 use super::{api, health};
+use crate::metrics::HttpMetrics;
 
 /// Connections at once; the rest wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 1024;
@@ -31,6 +32,8 @@ pub struct Services {
     pub hub: Arc<Hub>,
     /// Metrics.
     pub registry: Registry,
+    /// The server's own.
+    pub metrics: HttpMetrics,
 }
 
 /// Adds the routes to an application. The live page (`/`) comes from elsewhere.
@@ -40,6 +43,7 @@ pub fn configure(services: &Services) -> impl FnOnce(&mut web::ServiceConfig) + 
         app.app_data(web::Data::from(services.engine))
             .app_data(web::Data::from(services.hub))
             .app_data(web::Data::new(services.registry))
+            .app_data(web::Data::new(services.metrics))
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
             .service(web::scope("/api/v1").configure(api::routes))
             .service(web::resource("/metrics").get(health::metrics))
@@ -58,6 +62,13 @@ pub(super) fn security_headers() -> DefaultHeaders {
         .add(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
 }
 
+/// Counts an answer under its route's pattern.
+fn counted<B>(metrics: &HttpMetrics, began: Instant, response: ServiceResponse<B>) -> ServiceResponse<B> {
+    let route = response.request().match_pattern();
+    metrics.answered(route.as_deref(), response.status().as_u16(), began.elapsed());
+    response
+}
+
 /// Binds `listen` and returns the server, which runs when it is awaited or spawned, and stops by its handle; it takes
 /// no signals. `more` adds routes (the live page) before the API's.
 ///
@@ -69,7 +80,16 @@ pub fn serve(
     more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
-        App::new().wrap(security_headers()).configure(more.clone()).configure(configure(&services))
+        let metrics = services.metrics.clone();
+        App::new()
+            .wrap(security_headers())
+            .wrap_fn(move |request, service| {
+                let (began, metrics) = (Instant::now(), metrics.clone());
+                let answer = service.call(request);
+                async move { Ok(counted(&metrics, began, answer.await?)) }
+            })
+            .configure(more.clone())
+            .configure(configure(&services))
     })
     .workers(1)
     .max_connections(MAX_CONNECTIONS)

@@ -25,7 +25,7 @@ pub const TICK: Duration = Duration::from_secs(1);
 /// A comment is sent after so long a silence, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Streams at once.
-const MAX_CLIENTS: usize = 256;
+pub(super) const MAX_CLIENTS: usize = 256;
 /// A client that misses so many successive frames of one kind is too slow.
 const MAX_MISSED: u64 = 60;
 /// Tells the browser to wait two seconds before it connects anew.

@@ -113,7 +113,8 @@ fn services(failing: Option<EngineError>) -> Services {
     counter.inc();
     registry.register(Box::new(counter)).unwrap();
     let engine = ChartsEngine { charts: Mutex::new(charts()), failing };
-    Services { engine: Arc::new(engine), hub: Arc::new(Hub::default()), registry }
+    let metrics = crate::metrics::Metrics::new(crate::metrics::Watched::default()).unwrap().http;
+    Services { engine: Arc::new(engine), hub: Arc::new(Hub::default()), registry, metrics }
 }
 
 async fn ask(services: &Services, method: Method, uri: &str) -> ServiceResponse {
