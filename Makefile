@@ -9,6 +9,7 @@ VENV := .cache/venv
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BROKER := KAFKA_DATA=.cache/kafka/data scripts/kafka.sh
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
+E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
 .PHONY: help
 help: ## List the targets
@@ -61,7 +62,23 @@ test: setup ## Everything that a change must pass, end to end
 e2e: venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
-	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v tests/e2e
+	$(E2E) tests/e2e
+
+.PHONY: alert-drill
+alert-drill: setup build ## Make every alert fire once, by a real fault (about five minutes)
+	$(E2E) --drill tests/e2e/test_alert_drill.py
+
+.PHONY: recovery-drill
+recovery-drill: setup build ## Lose the engine's machine and go on with another one
+	$(E2E) tests/e2e/test_recovery.py
+
+.PHONY: observe
+observe: setup build ## The engine under load with Prometheus and Alertmanager beside it, and one page that links all
+	@scripts/observe.sh
+
+.PHONY: dashboards
+dashboards: venv ## Write dashboards/*.json anew from dashboards/src
+	$(VENV)/bin/python dashboards/src/generate.py
 
 .PHONY: test-slow
 test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes
@@ -85,6 +102,11 @@ docs: ## Write the pages anew that are generated from the code
 .PHONY: prometheus
 prometheus: ## Check rules, their tests and the configurations of Prometheus and Alertmanager
 	@scripts/prometheus.sh check
+
+.PHONY: sbom
+sbom: ## Write the software bill of materials (CycloneDX) to target/sbom.json
+	@mkdir -p $(TARGET)
+	$(PYTHON) scripts/sbom.py > $(TARGET)/sbom.json
 
 .PHONY: kafka-start
 kafka-start: packages ## Start one Kafka node on 127.0.0.1:9092

@@ -1,7 +1,7 @@
 //! The engine as the HTTP server sees it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use actix::Addr;
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::http::{
 };
 use crate::messages::{AskSongs, AskUsers};
 use crate::schemas::EventKind;
-use crate::status::StatusBoard;
+use crate::status::{StatusBoard, now_ms};
 
 /// Where the present window aggregator is; a restart puts another one in.
 pub type AggregatorSlot = Arc<Mutex<Option<Addr<WindowAggregator>>>>;
@@ -27,6 +27,8 @@ pub struct RunningEngine {
     pub aggregator: AggregatorSlot,
     /// The table that each topic feeds.
     pub topics: Vec<(String, EventKind)>,
+    /// What comes round less often than this hangs.
+    pub stuck_after: Duration,
 }
 
 impl RunningEngine {
@@ -38,10 +40,6 @@ impl RunningEngine {
 
 fn unavailable(error: impl std::fmt::Display) -> EngineError {
     EngineError::Unavailable(error.to_string())
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 #[async_trait]
@@ -94,6 +92,10 @@ impl Engine for RunningEngine {
     }
 
     fn ready(&self) -> Result<(), String> {
+        self.live()?;
+        if self.board.rounds().aggregator.is_late(self.stuck_after) {
+            return Err("the window aggregator hangs".into());
+        }
         let all = self.board.all();
         if all.is_empty() {
             return Err("no partition is assigned yet".into());
@@ -110,6 +112,13 @@ impl Engine for RunningEngine {
     }
 
     fn live(&self) -> Result<(), String> {
+        let rounds = self.board.rounds();
+        // The aggregator's hanging is the supervisor's to mend.
+        for (name, round) in [("the poll loop", &rounds.poll_loop), ("the supervisor", &rounds.supervisor)] {
+            if round.is_late(self.stuck_after) {
+                return Err(format!("{name} hangs"));
+            }
+        }
         Ok(())
     }
 }

@@ -1,7 +1,9 @@
 //! All wiring: who talks to whom, mailbox capacities and why. Built from the end of the flow to its beginning.
 
+mod notify;
 mod verify;
 
+use notify::Notifier;
 pub use verify::{Verdict, VerifyOptions, verify};
 
 use std::collections::BTreeMap;
@@ -23,8 +25,8 @@ use crate::actors::window_aggregator::{AggregatorSettings, WindowAggregator};
 use crate::charts::ChartSettings;
 use crate::config::Settings;
 use crate::engine::{AggregatorSlot, RunningEngine};
-use crate::http::{Hub, Services, TICK, publish_every, serve};
-use crate::kafka::client::client_config;
+use crate::http::{Hub, Services, TICK, publish_every, serve, server_config};
+use crate::kafka::client::{client_config, explain, refused_sign_in};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed};
@@ -101,11 +103,15 @@ fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
 
 /// Partitions of all topics, for dividing the fetch budget; topics that are not there yet count as one.
 fn count_partitions(settings: &Settings) -> anyhow::Result<usize> {
-    let client: BaseConsumer = client_config(&settings.kafka).create()?;
-    let timeout = settings.kafka.request_timeout;
-    let metadata = client
-        .fetch_metadata(None, timeout)
-        .map_err(|error| anyhow::anyhow!(crate::kafka::client::explain(&error, &settings.kafka)))?;
+    let context = poller::GroupContext::default();
+    let client: BaseConsumer<_> = client_config(&settings.kafka).create_with_context(context)?;
+    let metadata = client.fetch_metadata(None, settings.kafka.request_timeout).map_err(|error| {
+        // What went wrong with a connection comes as an event; it says more than that there is none.
+        let _ = client.poll(Duration::ZERO);
+        let refused = client.context().tally().is_refused();
+        let words = if refused { refused_sign_in(&settings.kafka) } else { explain(&error, &settings.kafka) };
+        anyhow::anyhow!(words)
+    })?;
     let ours = metadata.topics().iter().filter(|topic| settings.kafka.topics.kind(topic.name()).is_some());
     Ok(ours.map(|topic| topic.partitions().len().max(1)).sum())
 }
@@ -235,12 +241,21 @@ impl Factory for Actors {
         };
         let decode = &self.settings.decode;
         let rejects = RejectWindow::new(decode.reject_limit_records as usize, decode.reject_limit_share);
+        let privacy = self.settings.privacy.clone();
         let (repair, gate, metrics) = (decode.repair, self.gate(source), self.metrics.clone());
         let heartbeat = Heartbeat::new();
         let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
         let status = self.board.partition(&partition_of(&source));
         let address = PartitionConsumer::start_in_arbiter(self.worker(&source.clone()), move |_| {
-            PartitionConsumer::new(source, repair, gate, rejects, neighbours, beat, (status, metrics))
+            PartitionConsumer::new(
+                source,
+                (repair, privacy),
+                gate,
+                rejects,
+                neighbours,
+                beat,
+                (status, metrics),
+            )
         });
         Child { address, heartbeat }
     }
@@ -277,6 +292,7 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         board: board.clone(),
         aggregator: Arc::clone(&slot),
         topics: topics.clone(),
+        stuck_after: settings.supervisor.stuck_after,
     });
     let hub = Arc::new(Hub::default());
     let services = Services {
@@ -284,12 +300,21 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         hub: Arc::clone(&hub),
         registry: metrics.registry.clone(),
         metrics: metrics.http.clone(),
+        token: settings.http.token.clone(),
     };
     let listen = settings.http.listen;
-    let server =
-        serve(listen, services, |_| {}).with_context(|| format!("http.listen {listen} cannot be bound"))?;
+    let tls = settings.http.tls.as_ref().map(|tls| server_config(&tls.certificate, &tls.key)).transpose()?;
+    if !listen.ip().is_loopback() && tls.is_none() {
+        tracing::warn!(%listen, "http is served beyond this machine without TLS; put a proxy that has it in front");
+    }
+    let server = serve(listen, tls, services, |_| {})
+        .with_context(|| format!("http.listen {listen} cannot be bound"))?;
     let stop_server = server.handle();
     actix::spawn(server);
+    let notifier = Notifier::from_environment().map(Arc::new);
+    if let Some(notifier) = &notifier {
+        actix::spawn(Arc::clone(notifier).keep_telling(engine.clone()));
+    }
     actix::spawn(publish_charts(engine.clone(), metrics.charts.clone()));
     actix::spawn(publish_every(TICK, engine, Arc::clone(&hub)));
 
@@ -349,7 +374,7 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
         })
     })
     .start();
-    stop_on_signals(supervisor);
+    stop_on_signals(supervisor, notifier);
     let drawn = (options.exit_at_end && options.progress).then(|| actix::spawn(draw_reading(drawn_board)));
     let (poller, result) = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
     if let Some(drawn) = drawn {
@@ -362,7 +387,7 @@ async fn run_in_system(mut settings: Settings, options: RunOptions, partitions: 
 }
 
 /// The first SIGTERM or SIGINT drains; a second one ends the process at once.
-fn stop_on_signals(supervisor: Addr<Supervisor>) {
+fn stop_on_signals(supervisor: Addr<Supervisor>, notifier: Option<Arc<Notifier>>) {
     actix::spawn(async move {
         let next = || async {
             use tokio::signal::unix::{SignalKind, signal};
@@ -374,6 +399,9 @@ fn stop_on_signals(supervisor: Addr<Supervisor>) {
             }
         };
         next().await;
+        if let Some(notifier) = notifier {
+            notifier.stopping();
+        }
         if supervisor.send(Shutdown).await.is_err() {
             std::process::exit(1);
         }

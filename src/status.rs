@@ -1,5 +1,6 @@
 //! What is known of every partition right now, shared by the poll loop, the actors, the metrics and the HTTP API.
 
+mod progress;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::kafka::TopicPartition;
 use crate::kafka::gate::Gate;
 
+pub use progress::{Round, Rounds};
 pub use tally::{ClientTally, Tally, Wait, now_ms};
 
 /// Stands for "not known yet" in the atomics below.
@@ -162,6 +164,7 @@ pub struct StatusBoard {
     partitions: Arc<Mutex<BTreeMap<TopicPartition, Arc<PartitionStatus>>>>,
     watermark: Arc<Mutex<Option<i64>>>,
     client: Arc<ClientTally>,
+    rounds: Arc<Rounds>,
 }
 
 impl StatusBoard {
@@ -179,6 +182,11 @@ impl StatusBoard {
     /// Counts of the Kafka client.
     pub fn client(&self) -> &Arc<ClientTally> {
         &self.client
+    }
+
+    /// When the parts that no supervisor watches last came round.
+    pub fn rounds(&self) -> &Arc<Rounds> {
+        &self.rounds
     }
 
     /// Forgets a partition that is no longer ours, so that its series disappear.

@@ -15,7 +15,7 @@ use crate::messages::{
     Attach, Deliver, Delivered, FetchFailed, Fetched, Flush, Halt, Refused, Unreadable, WhereAreYou,
 };
 use crate::metrics::Metrics;
-use crate::schemas::decode::{Decoder, RawRecord};
+use crate::schemas::decode::{Decoder, Privacy, RawRecord};
 use crate::schemas::{EventBatch, Source};
 use crate::status::PartitionStatus;
 
@@ -63,7 +63,7 @@ impl PartitionConsumer {
     /// A consumer of `source`; reading begins once uploader and aggregator have said where.
     pub fn new(
         source: Arc<Source>,
-        repair: bool,
+        (repair, privacy): (bool, Privacy),
         gate: Arc<Gate>,
         rejects: RejectWindow,
         neighbours: Neighbours,
@@ -71,7 +71,7 @@ impl PartitionConsumer {
         (status, metrics): (Arc<PartitionStatus>, Metrics),
     ) -> Self {
         let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
-        let decoder = Decoder::new(Arc::clone(&source), repair);
+        let decoder = Decoder::new(Arc::clone(&source), repair).with_privacy(privacy);
         Self {
             source,
             partition,

@@ -240,6 +240,9 @@ impl Supervisor {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        if let Some(world) = &self.world {
+            world.board.rounds().supervisor.come();
+        }
         if self.draining {
             return;
         }

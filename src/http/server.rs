@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 use actix_web::dev::{Server, Service as _, ServiceResponse};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpServer, web};
+use futures::future::{Either, ready};
 use prometheus::Registry;
+use rustls::ServerConfig;
 
+use super::auth::{admits, refusal};
 use super::engine::Engine;
 use super::stream::Hub;
 use super::{api, health};
+use crate::config::Secret;
 use crate::metrics::HttpMetrics;
 
-/// Connections at once; the rest wait in the listener's backlog.
-const MAX_CONNECTIONS: usize = 1024;
+/// Connections at once, with room beside all streams for scrapes and health checks; the rest wait in the listener's backlog.
+const MAX_CONNECTIONS: usize = 1536;
 /// No route reads a body.
 const MAX_BODY_BYTES: usize = 1024;
 /// A client has this long to send its request's head.
@@ -34,6 +38,8 @@ pub struct Services {
     pub registry: Registry,
     /// The server's own.
     pub metrics: HttpMetrics,
+    /// What requests must carry, if anything.
+    pub token: Option<Secret>,
 }
 
 /// Adds the routes to an application. The live page (`/`) comes from elsewhere.
@@ -69,19 +75,28 @@ fn counted<B>(metrics: &HttpMetrics, began: Instant, response: ServiceResponse<B
     response
 }
 
-/// Binds `listen` and returns the server, which runs when it is awaited or spawned, and stops by its handle; it takes
+/// Binds `listen`, with TLS where it is given, and returns the server, which runs when it is awaited or spawned, and stops by its handle; it takes
 /// no signals. `more` adds routes (the live page) before the API's.
 ///
 /// # Errors
 /// The address cannot be bound.
 pub fn serve(
     listen: SocketAddr,
+    tls: Option<ServerConfig>,
     services: Services,
     more: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
-        let metrics = services.metrics.clone();
+        let (metrics, token) = (services.metrics.clone(), services.token.clone());
         App::new()
+            .wrap_fn(move |request, service| {
+                let answer = if admits(token.as_ref(), &request) {
+                    Either::Left(service.call(request))
+                } else {
+                    Either::Right(ready(Ok(request.into_response(refusal()))))
+                };
+                async move { Ok(answer.await?.map_into_boxed_body()) }
+            })
             .wrap(security_headers())
             .wrap_fn(move |request, service| {
                 let (began, metrics) = (Instant::now(), metrics.clone());
@@ -95,8 +110,11 @@ pub fn serve(
     .max_connections(MAX_CONNECTIONS)
     .client_request_timeout(REQUEST_TIMEOUT)
     .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals()
-    .bind(listen)?;
-    tracing::info!(%listen, "http is served");
+    .disable_signals();
+    tracing::info!(%listen, tls = tls.is_some(), "http is served");
+    let server = match tls {
+        Some(tls) => server.bind_rustls_0_23(listen, tls)?,
+        None => server.bind(listen)?,
+    };
     Ok(server.run())
 }

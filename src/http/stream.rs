@@ -24,8 +24,8 @@ use super::params::{ApiError, DEFAULT_LIMIT, Params};
 pub const TICK: Duration = Duration::from_secs(1);
 /// A comment is sent after so long a silence, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Streams at once.
-pub(super) const MAX_CLIENTS: usize = 256;
+/// Streams at once. One costs a few kilobytes and holds no frame of its own; more would crowd the one thread that serves.
+pub(super) const MAX_CLIENTS: usize = 1000;
 /// A client that misses so many successive frames of one kind is too slow.
 const MAX_MISSED: u64 = 60;
 /// Tells the browser to wait two seconds before it connects anew.

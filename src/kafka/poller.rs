@@ -127,6 +127,13 @@ pub struct GroupContext {
     tally: Arc<ClientTally>,
 }
 
+impl GroupContext {
+    /// Counts of the client's errors.
+    pub fn tally(&self) -> &ClientTally {
+        &self.tally
+    }
+}
+
 impl ClientContext for GroupContext {
     fn error(&self, error: KafkaError, reason: &str) {
         self.tally.error(error.rdkafka_error_code());
@@ -236,7 +243,7 @@ impl Loop {
         }
         let _ended = Ended(Arc::clone(&self.alive));
         loop {
-            self.board.client().came_round();
+            self.board.rounds().poll_loop.come();
             if !self.serve_commands() {
                 break;
             }

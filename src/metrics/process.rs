@@ -22,6 +22,7 @@ struct Process {
     round: Gauge,
     partitions: Gauge,
     client_errors: IntCounterVec,
+    suppressed: IntCounterVec,
     retries: IntCounterVec,
     sign_in_failures: IntCounterVec,
     token_end: GaugeVec,
@@ -49,6 +50,11 @@ pub(super) fn register(c: &mut Catalogue, watched: &Watched) -> anyhow::Result<(
             "Errors that the Kafka client told: connection, authentication, authorization or other.",
             &["kind"],
         )?,
+        suppressed: c.loose_counters(
+            "log_lines_suppressed_total",
+            "Log lines left out because one place in the code wrote too many in a minute.",
+            &[],
+        )?,
         retries: c.loose_counters(
             "store_retries_total",
             "Attempts at operations on the store that failed and were repeated.",
@@ -71,10 +77,16 @@ pub(super) fn register(c: &mut Catalogue, watched: &Watched) -> anyhow::Result<(
     Ok(())
 }
 
+impl Process {
+    fn counters(&self) -> [&IntCounterVec; 4] {
+        [&self.client_errors, &self.suppressed, &self.retries, &self.sign_in_failures]
+    }
+}
+
 impl Collector for Process {
     fn desc(&self) -> Vec<&Desc> {
         let gauges = [&self.buffered, &self.limit, &self.round, &self.partitions];
-        let counters = [&self.client_errors, &self.retries, &self.sign_in_failures];
+        let counters = self.counters();
         let descs = gauges.into_iter().flat_map(|gauge| gauge.desc());
         let descs = descs.chain(counters.into_iter().flat_map(|counter| counter.desc()));
         descs.chain(self.token_end.desc()).collect()
@@ -86,14 +98,16 @@ impl Collector for Process {
             self.limit.set(budget.limit() as f64);
         }
         let client = self.board.client();
-        self.round.set(client.since_round().map_or(0.0, |since| since.as_secs_f64()));
+        let round = self.board.rounds().poll_loop.since();
+        self.round.set(round.map_or(0.0, |since| since.as_secs_f64()));
         self.partitions.set(self.board.all().len() as f64);
-        let counters = [&self.client_errors, &self.retries, &self.sign_in_failures];
+        let counters = self.counters();
         counters.into_iter().for_each(IntCounterVec::reset);
         for (kind, count) in client.errors() {
             self.client_errors.with_label_values(&[kind]).inc_by(count);
         }
         let nothing: [&str; 0] = [];
+        self.suppressed.with_label_values(&nothing).inc_by(crate::log_limit::suppressed());
         self.retries.with_label_values(&nothing).inc_by(self.store.retries());
         self.sign_in_failures.with_label_values(&nothing).inc_by(self.store.sign_in_failures());
         if let Some(end) = self.store.token_end() {

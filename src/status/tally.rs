@@ -135,7 +135,6 @@ fn trouble_of(code: Option<RDKafkaErrorCode>) -> &'static str {
 #[derive(Debug, Default)]
 pub struct ClientTally {
     errors: [AtomicU64; TROUBLES.len()],
-    round_ms: AtomicI64,
 }
 
 impl ClientTally {
@@ -147,20 +146,14 @@ impl ClientTally {
         }
     }
 
+    /// Whether a broker refused the sign-in, or TLS with it failed.
+    pub fn is_refused(&self) -> bool {
+        self.errors().any(|(trouble, count)| trouble == "authentication" && count > 0)
+    }
+
     /// Errors by what they are about.
     pub fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
         TROUBLES.into_iter().zip(self.errors.iter().map(|count| count.load(Ordering::Relaxed)))
-    }
-
-    /// The poll loop has come round.
-    pub fn came_round(&self) {
-        self.round_ms.store(now_ms(), Ordering::Relaxed);
-    }
-
-    /// Time since the poll loop came round; none before its first time.
-    pub fn since_round(&self) -> Option<Duration> {
-        let round = Some(self.round_ms.load(Ordering::Relaxed)).filter(|round| *round != 0)?;
-        Some(Duration::from_millis(u64::try_from(now_ms() - round).unwrap_or(0)))
     }
 }
 

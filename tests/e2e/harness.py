@@ -159,7 +159,7 @@ class Ended:
 class Process:
     """A command of the engine's (or of another program), its output kept in a file."""
 
-    def __init__(self, arguments, environment, log, program=None):
+    def __init__(self, arguments, environment, log, program=None, group=None):
         self.log = pathlib.Path(log)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BEATLYTICA__")}
         self.started = time.monotonic()
@@ -167,6 +167,8 @@ class Process:
             self.child = subprocess.Popen(
                 [program or binary(), *arguments], env={**inherited, **environment},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                # Born in its control group: a limit is read at the start.
+                preexec_fn=group and (lambda: (group / "cgroup.procs").write_text("0")),
             )
         self.ended = None
         self.peak_rss = 0
@@ -233,9 +235,9 @@ class Engine:
         }
         self.environment = variables(keys)
 
-    def start(self, *arguments):
-        """Starts a command."""
-        return Process(arguments, self.environment, self.folder / f"{arguments[0]}.log")
+    def start(self, *arguments, group=None):
+        """Starts a command, in a control group where one is given."""
+        return Process(arguments, self.environment, self.folder / f"{arguments[0]}.log", group=group)
 
     def get(self, path):
         """The JSON answer of the API, or None while it does not answer."""

@@ -118,7 +118,11 @@ class Watch:
                 {}, self.folder / "alertmanager.log", program=str(bin / "prometheus-alertmanager"),
             ),
         ]
-        wait_until(lambda: self.ready(), "Prometheus and Alertmanager", 30)
+        try:
+            wait_until(lambda: self.ready(), "Prometheus and Alertmanager", 30)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def _configure(self, targets, alertmanager, scheme):
         config = yaml.safe_load((INFRA / "prometheus" / "prometheus.yml").read_text())
@@ -152,6 +156,11 @@ class Watch:
     def firing(self):
         """Names of the alerts that fire now."""
         return {each["metric"]["alertname"] for each in self.query('ALERTS{alertstate="firing"}')}
+
+    def inhibited(self):
+        """Names of the alerts that Alertmanager holds back because another one explains them."""
+        with urllib.request.urlopen(f"{self.alertmanager_url}/api/v2/alerts", timeout=10) as answer:
+            return {each["labels"]["alertname"] for each in json.load(answer) if each["status"]["inhibitedBy"]}
 
     def fires(self, *names, deadline=60):
         wait_until(lambda: set(names) <= self.firing(), f"{names} to fire (firing: {self.firing()})", deadline, every=0.3)
