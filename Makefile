@@ -9,13 +9,14 @@ VENV := .cache/venv
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BROKER := KAFKA_DATA=.cache/kafka/data scripts/kafka.sh
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
+E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
 .PHONY: help
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
 
 .PHONY: setup
-setup: packages venv broker-jars ## Install what building and testing need, where it is missing
+setup: packages venv broker-jars prometheus-packages ## Install what building and testing need, where it is missing
 
 .PHONY: packages
 packages: ## Install missing system packages (apt, as root)
@@ -33,6 +34,10 @@ $(VENV)/.complete: tests/e2e/requirements.txt
 .PHONY: broker-jars
 broker-jars: packages ## Download Apache Kafka's jars
 	@scripts/kafka.sh fetch
+
+.PHONY: prometheus-packages
+prometheus-packages: packages ## Unpack Prometheus and Alertmanager from Debian's packages
+	@scripts/prometheus.sh fetch
 
 .PHONY: build
 build: ## Build the program and what the tests run beside it (development profile)
@@ -57,7 +62,23 @@ test: setup ## Everything that a change must pass, end to end
 e2e: venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
-	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v tests/e2e
+	$(E2E) tests/e2e
+
+.PHONY: alert-drill
+alert-drill: setup build ## Make every alert fire once, by a real fault (about five minutes)
+	$(E2E) --drill tests/e2e/test_alert_drill.py
+
+.PHONY: recovery-drill
+recovery-drill: setup build ## Lose the engine's machine and go on with another one
+	$(E2E) tests/e2e/test_recovery.py
+
+.PHONY: observe
+observe: setup build ## The engine under load with Prometheus and Alertmanager beside it, and one page that links all
+	@scripts/observe.sh
+
+.PHONY: dashboards
+dashboards: venv ## Write dashboards/*.json anew from dashboards/src
+	$(VENV)/bin/python dashboards/src/generate.py
 
 .PHONY: screenshots
 screenshots: venv build ## Take the pictures of the live page again (docs/images)
@@ -77,6 +98,19 @@ deny: ## Check licences, advisories and sources of all dependencies
 	@command -v cargo-deny >/dev/null || [ -x .cache/cargo/bin/cargo-deny ] || \
 	  $(CARGO) install --locked --root .cache/cargo cargo-deny
 	PATH="$$PATH:$(abspath .cache/cargo/bin)" $(CARGO) deny --all-features check
+
+.PHONY: docs
+docs: ## Write the pages anew that are generated from the code
+	BEATLYTICA_WRITE_DOCS=1 $(CARGO) test --locked --lib -q page_ >/dev/null
+
+.PHONY: prometheus
+prometheus: ## Check rules, their tests and the configurations of Prometheus and Alertmanager
+	@scripts/prometheus.sh check
+
+.PHONY: sbom
+sbom: ## Write the software bill of materials (CycloneDX) to target/sbom.json
+	@mkdir -p $(TARGET)
+	$(PYTHON) scripts/sbom.py > $(TARGET)/sbom.json
 
 .PHONY: kafka-start
 kafka-start: packages ## Start one Kafka node on 127.0.0.1:9092

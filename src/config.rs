@@ -4,6 +4,8 @@
 //! variables `BEATLYTICA__SECTION__KEY`, flags. The built-in file names every key there is, so it is the one list that
 //! unknown keys are measured against. All problems are reported at once, each with its key, its source and what to do.
 
+#[cfg(test)]
+mod document;
 mod layers;
 mod read;
 mod secret;
@@ -24,6 +26,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::schemas::EventKind;
+use crate::schemas::decode::Privacy;
 
 pub use secret::Secret;
 pub use units::{format_size, parse_size};
@@ -43,6 +46,8 @@ pub struct Settings {
     pub windows: WindowSettings,
     /// Decoding of records.
     pub decode: DecodeSettings,
+    /// What of listeners is hidden before anything is stored.
+    pub privacy: Privacy,
     /// The HTTP server.
     pub http: HttpSettings,
     /// Restarts and shutdown.
@@ -175,6 +180,21 @@ pub struct DecodeSettings {
 pub struct HttpSettings {
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// What requests must carry.
+    pub token: Option<Secret>,
+    /// Serves beyond loopback without a token.
+    pub anonymous: bool,
+    /// TLS, if it is spoken.
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files of the HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificate chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
 }
 
 /// `[supervisor]`
@@ -206,6 +226,8 @@ pub struct LogSettings {
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
     /// For people.
     Text,
     /// One JSON object a line.

@@ -1,7 +1,8 @@
 //! The engine as the HTTP server sees it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix::Addr;
 use async_trait::async_trait;
@@ -30,6 +31,8 @@ pub struct RunningEngine {
     pub started: TimeMs,
     /// The table that each topic feeds.
     pub topics: Vec<(String, EventKind)>,
+    /// What comes round less often than this hangs.
+    pub stuck_after: Duration,
 }
 
 impl RunningEngine {
@@ -50,11 +53,8 @@ fn behind(status: &PartitionStatus, from: Option<i64>) -> Option<i64> {
     end.zip(from).map(|(end, from)| (end - from).max(0))
 }
 
-fn sum(
-    all: &[(TopicPartition, Arc<PartitionStatus>)],
-    count: impl Fn(&PartitionStatus) -> &AtomicU64,
-) -> u64 {
-    all.iter().map(|(_, status)| count(status).load(Ordering::Relaxed)).sum()
+fn sum(all: &[(TopicPartition, Arc<PartitionStatus>)], count: impl Fn(&PartitionStatus) -> u64) -> u64 {
+    all.iter().map(|(_, status)| count(status)).sum()
 }
 
 #[async_trait]
@@ -95,10 +95,10 @@ impl Engine for RunningEngine {
             pending: all.iter().map(|(_, status)| behind(status, status.head())).sum(),
             freshness_seconds: all.iter().filter_map(|(_, status)| status.oldest_pending_ms()).min().map(age),
             last_upload: all.iter().filter_map(|(_, status)| status.uploaded_ms()).max().map(TimeMs),
-            records: sum(&all, |status| &status.records),
-            rejected: sum(&all, |status| &status.rejected),
-            late: sum(&all, |status| &status.late),
-            uncounted: sum(&all, |status| &status.uncounted),
+            records: sum(&all, |status| status.records.load(Ordering::Relaxed)),
+            rejected: sum(&all, |status| status.tally.rejected().map(|(_, count)| count).sum()),
+            late: sum(&all, |status| status.tally.windows()[0]),
+            uncounted: sum(&all, |status| status.tally.windows()[1..].iter().sum()),
             partitions: partitions.collect(),
         }
     }
@@ -115,6 +115,10 @@ impl Engine for RunningEngine {
     }
 
     fn ready(&self) -> Result<(), String> {
+        self.live()?;
+        if self.board.rounds().aggregator.is_late(self.stuck_after) {
+            return Err("the window aggregator hangs".into());
+        }
         let all = self.board.all();
         if all.is_empty() {
             return Err("no partition is assigned yet".into());
@@ -131,6 +135,13 @@ impl Engine for RunningEngine {
     }
 
     fn live(&self) -> Result<(), String> {
+        let rounds = self.board.rounds();
+        // The aggregator's hanging is the supervisor's to mend.
+        for (name, round) in [("the poll loop", &rounds.poll_loop), ("the supervisor", &rounds.supervisor)] {
+            if round.is_late(self.stuck_after) {
+                return Err(format!("{name} hangs"));
+            }
+        }
         Ok(())
     }
 }

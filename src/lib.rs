@@ -7,11 +7,15 @@ pub mod allocator;
 pub mod charts;
 pub mod cli;
 pub mod config;
+pub mod descriptors;
+#[cfg(test)]
+pub(crate) mod docs;
 pub mod engine;
 pub mod fault;
 pub mod http;
 pub mod kafka;
 pub mod lake;
+pub mod log_limit;
 pub mod messages;
 pub mod metrics;
 pub mod pipeline;

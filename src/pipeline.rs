@@ -1,7 +1,9 @@
 //! All wiring: who talks to whom, mailbox capacities and why. Built from the end of the flow to its beginning.
 
+mod notify;
 mod verify;
 
+use notify::Notifier;
 pub use verify::{Verdict, VerifyOptions, verify};
 
 use std::collections::BTreeMap;
@@ -25,8 +27,8 @@ use crate::actors::world::{Child, Factory, World};
 use crate::charts::{ChartSettings, TimeMs};
 use crate::config::Settings;
 use crate::engine::{AggregatorSlot, RunningEngine};
-use crate::http::{Hub, Services, TICK, publish_every, serve};
-use crate::kafka::client::client_config;
+use crate::http::{Hub, Services, TICK, publish_every, serve, server_config};
+use crate::kafka::client::{client_config, explain, refused_sign_in};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed};
@@ -36,9 +38,9 @@ use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
 use crate::lake::parquet::ParquetCodec;
-use crate::lake::store::{self, Store};
+use crate::lake::store::{self, MeteredStore, Store, StoreTally};
 use crate::messages::Shutdown;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Watched, publish_charts};
 use crate::progress::draw_reading;
 use crate::schemas::Source;
 use crate::status::{StatusBoard, now_ms};
@@ -55,14 +57,14 @@ pub struct RunOptions {
     pub progress: bool,
 }
 
-async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_store(settings: &Settings, tally: &Arc<StoreTally>) -> anyhow::Result<Arc<dyn Store>> {
     let gcs = store::GcsSettings {
         endpoint: settings.gcs.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         credentials: settings.gcs.credentials_file.clone(),
         deadline: settings.gcs.deadline,
         ..store::GcsSettings::default()
     };
-    Ok(store::open(settings.lake.url.as_str(), &gcs).await?)
+    Ok(store::open(settings.lake.url.as_str(), &gcs, tally).await?)
 }
 
 /// Unique to this run of this process, for the ledger.
@@ -103,11 +105,15 @@ fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
 
 /// Partitions of all topics, for dividing the fetch budget; topics that are not there yet count as one.
 fn count_partitions(settings: &Settings) -> anyhow::Result<usize> {
-    let client: BaseConsumer = client_config(&settings.kafka).create()?;
-    let timeout = settings.kafka.request_timeout;
-    let metadata = client
-        .fetch_metadata(None, timeout)
-        .map_err(|error| anyhow::anyhow!(crate::kafka::client::explain(&error, &settings.kafka)))?;
+    let context = poller::GroupContext::default();
+    let client: BaseConsumer<_> = client_config(&settings.kafka).create_with_context(context)?;
+    let metadata = client.fetch_metadata(None, settings.kafka.request_timeout).map_err(|error| {
+        // What went wrong with a connection comes as an event; it says more than that there is none.
+        let _ = client.poll(Duration::ZERO);
+        let refused = client.context().tally().is_refused();
+        let words = if refused { refused_sign_in(&settings.kafka) } else { explain(&error, &settings.kafka) };
+        anyhow::anyhow!(words)
+    })?;
     let ours = metadata.topics().iter().filter(|topic| settings.kafka.topics.kind(topic.name()).is_some());
     Ok(ours.map(|topic| topic.partitions().len().max(1)).sum())
 }
@@ -141,7 +147,9 @@ impl Actors {
     fn gate(&self, source: &Source) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let made = || Gate::new(IN_FLIGHT_BYTES, Arc::clone(&self.budget), Arc::clone(&self.waker));
-        Arc::clone(gates.entry(partition_of(source)).or_insert_with(made))
+        let gate = gates.entry(partition_of(source)).or_insert_with(made);
+        self.board.partition(&partition_of(source)).set_gate(gate);
+        Arc::clone(gate)
     }
 
     fn chart_settings(&self) -> ChartSettings {
@@ -235,11 +243,21 @@ impl Factory for Actors {
         };
         let decode = &self.settings.decode;
         let rejects = RejectWindow::new(decode.reject_limit_records as usize, decode.reject_limit_share);
+        let privacy = self.settings.privacy.clone();
         let (repair, gate, metrics) = (decode.repair, self.gate(source), self.metrics.clone());
         let heartbeat = Heartbeat::new();
         let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
+        let status = self.board.partition(&partition_of(&source));
         let address = PartitionConsumer::start_in_arbiter(self.worker(&source.clone()), move |_| {
-            PartitionConsumer::new(source, repair, gate, rejects, neighbours, beat, metrics)
+            PartitionConsumer::new(
+                source,
+                (repair, privacy),
+                gate,
+                rejects,
+                neighbours,
+                beat,
+                (status, metrics),
+            )
         });
         Child { address, heartbeat }
     }
@@ -282,11 +300,13 @@ async fn run_in_system(
         // A partition that was read to its end is not waited for.
         settings.windows.idle_after = Duration::ZERO;
     }
-    let store = open_store(&settings).await?;
     let board = StatusBoard::default();
     let waker = Arc::new(Waker::default());
     let budget = MemoryBudget::new(settings.memory.budget, Arc::clone(&waker));
-    let metrics = Metrics::new(board.clone(), Arc::clone(&budget))?;
+    let watched = Watched { board: board.clone(), budget: Some(Arc::clone(&budget)), ..Watched::default() };
+    let metrics = Metrics::new(watched.clone())?;
+    let store = open_store(&settings, &watched.store).await?;
+    let store: Arc<dyn Store> = Arc::new(MeteredStore::new(store, metrics.uploads.clone()));
     let slot = AggregatorSlot::default();
     let topics: Vec<_> = settings.kafka.topics.all().map(|(kind, topic)| (topic.to_owned(), kind)).collect();
     let engine = Arc::new(RunningEngine {
@@ -294,14 +314,30 @@ async fn run_in_system(
         aggregator: Arc::clone(&slot),
         started: TimeMs(now_ms()),
         topics: topics.clone(),
+        stuck_after: settings.supervisor.stuck_after,
     });
     let hub = Arc::new(Hub::default());
-    let services =
-        Services { engine: engine.clone(), hub: Arc::clone(&hub), registry: metrics.registry.clone() };
+    let services = Services {
+        engine: engine.clone(),
+        hub: Arc::clone(&hub),
+        registry: metrics.registry.clone(),
+        metrics: metrics.http.clone(),
+        token: settings.http.token.clone(),
+    };
     let listen = settings.http.listen;
-    let server = serve(listen, services).with_context(|| format!("http.listen {listen} cannot be bound"))?;
+    let tls = settings.http.tls.as_ref().map(|tls| server_config(&tls.certificate, &tls.key)).transpose()?;
+    if !listen.ip().is_loopback() && tls.is_none() {
+        tracing::warn!(%listen, "http is served beyond this machine without TLS; put a proxy that has it in front");
+    }
+    let server =
+        serve(listen, tls, services).with_context(|| format!("http.listen {listen} cannot be bound"))?;
     let stop_server = server.handle();
     actix::spawn(server);
+    let notifier = Notifier::from_environment().map(Arc::new);
+    if let Some(notifier) = &notifier {
+        actix::spawn(Arc::clone(notifier).keep_telling(engine.clone()));
+    }
+    actix::spawn(publish_charts(engine.clone(), metrics.charts.clone()));
     actix::spawn(publish_every(TICK, engine, Arc::clone(&hub)));
 
     let supervisor_settings = SupervisorSettings {
@@ -329,6 +365,7 @@ async fn run_in_system(
         let log = wrap_log(Arc::new(KafkaLog::new(consumer, &client_config(&settings.kafka))?));
         let feed: Arc<dyn Feed> = Arc::new(poller.clone());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        metrics.encoders.set(i64::try_from(cores).unwrap_or(i64::MAX));
         let actors = Actors {
             store: Arc::clone(&store),
             board: board.clone(),
@@ -362,7 +399,7 @@ async fn run_in_system(
         })
     })
     .start();
-    stop_on_signals(supervisor);
+    stop_on_signals(supervisor, notifier);
     let drawn = (options.exit_at_end && options.progress).then(|| actix::spawn(draw_reading(drawn_board)));
     let (poller, result) = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
     task.abort();
@@ -376,7 +413,7 @@ async fn run_in_system(
 }
 
 /// The first SIGTERM or SIGINT drains; a second one ends the process at once.
-fn stop_on_signals(supervisor: Addr<Supervisor>) {
+fn stop_on_signals(supervisor: Addr<Supervisor>, notifier: Option<Arc<Notifier>>) {
     actix::spawn(async move {
         let next = || async {
             use tokio::signal::unix::{SignalKind, signal};
@@ -388,6 +425,9 @@ fn stop_on_signals(supervisor: Addr<Supervisor>) {
             }
         };
         next().await;
+        if let Some(notifier) = notifier {
+            notifier.stopping();
+        }
         if supervisor.send(Shutdown).await.is_err() {
             std::process::exit(1);
         }
@@ -410,7 +450,7 @@ pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
     config.set("group.id", &settings.kafka.group_id);
     let consumer = Arc::new(config.create_with_context(poller::GroupContext::default())?);
     System::new().block_on(async {
-        let store = open_store(&settings).await?;
+        let store = open_store(&settings, &Arc::default()).await?;
         let log = KafkaLog::new(consumer, &config)?;
         let identity = log.identity(topic).await?;
         let partitions = crate::kafka::topics::partitions(&settings.kafka, topic)?.unwrap_or(0);

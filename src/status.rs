@@ -1,19 +1,20 @@
 //! What is known of every partition right now, shared by the poll loop, the actors, the metrics and the HTTP API.
 
+mod progress;
+mod tally;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::kafka::TopicPartition;
+use crate::kafka::gate::Gate;
+
+pub use progress::{Round, Rounds};
+pub use tally::{ClientTally, Tally, Wait, now_ms};
 
 /// Stands for "not known yet" in the atomics below.
 const UNKNOWN: i64 = i64::MIN;
-
-/// The wall clock, ms since 1970.
-pub fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
-}
 
 /// Progress of one partition; every field is written by one part and read by many.
 #[derive(Debug)]
@@ -32,12 +33,9 @@ pub struct PartitionStatus {
     pub records: AtomicU64,
     /// Bytes of record values and keys read from Kafka.
     pub bytes: AtomicU64,
-    /// Records on their way to the lake that do not decode.
-    pub rejected: AtomicU64,
-    /// Late records folded into the windows.
-    pub late: AtomicU64,
-    /// Records in no window: too old, or too far in the future.
-    pub uncounted: AtomicU64,
+    /// Counts for the metrics.
+    pub tally: Tally,
+    gate: OnceLock<Arc<Gate>>,
     refused: Mutex<Option<String>>,
 }
 
@@ -57,9 +55,8 @@ impl Default for PartitionStatus {
             idle: AtomicBool::new(false),
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            rejected: AtomicU64::new(0),
-            late: AtomicU64::new(0),
-            uncounted: AtomicU64::new(0),
+            tally: Tally::default(),
+            gate: OnceLock::new(),
             refused: Mutex::new(None),
         }
     }
@@ -96,6 +93,32 @@ impl PartitionStatus {
         complete_through_ms, set_complete_through_ms;
         /// When a range was last finished in the lake, ms since 1970 by the wall clock.
         uploaded_ms, set_uploaded_ms;
+    }
+
+    /// Offsets of the log that are not in the lake yet; none before both ends are known.
+    pub fn lag_records(&self) -> Option<i64> {
+        let (high, head) = self.high_watermark().zip(self.head())?;
+        // What is behind the head at the log's end, with nothing pending, are control and aborted records.
+        let settled = self.at_end() && self.oldest_pending_ms().is_none() && self.position() >= Some(high);
+        Some(if settled { 0 } else { (high - head).max(0) })
+    }
+
+    /// Age, at `now` (ms), of the oldest record that is not in the lake yet, in seconds; of records that were not
+    /// even read, since when they are known to wait. 0 when there are none; none before anything is known.
+    pub fn lag_seconds(&self, now: i64) -> Option<f64> {
+        self.high_watermark().or(self.head())?;
+        let since = self.oldest_pending_ms().or(self.tally.unread_since_ms());
+        Some(since.map_or(0.0, |since| (now - since).max(0) as f64 / 1000.0))
+    }
+
+    /// The gate that its records pass; none before a consumer was made.
+    pub fn gate(&self) -> Option<&Arc<Gate>> {
+        self.gate.get()
+    }
+
+    /// Sets [`PartitionStatus::gate`], once.
+    pub fn set_gate(&self, gate: &Arc<Gate>) {
+        self.gate.get_or_init(|| Arc::clone(gate));
     }
 
     /// Whether the last fetch met the end of the log.
@@ -144,6 +167,8 @@ impl PartitionStatus {
 pub struct StatusBoard {
     partitions: Arc<Mutex<BTreeMap<TopicPartition, Arc<PartitionStatus>>>>,
     watermark: Arc<Mutex<Option<i64>>>,
+    client: Arc<ClientTally>,
+    rounds: Arc<Rounds>,
 }
 
 impl StatusBoard {
@@ -151,6 +176,21 @@ impl StatusBoard {
     pub fn partition(&self, partition: &TopicPartition) -> Arc<PartitionStatus> {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(partitions.entry(partition.clone()).or_default())
+    }
+
+    /// The partition's status, if it is assigned.
+    pub fn get(&self, partition: &TopicPartition) -> Option<Arc<PartitionStatus>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(partition).map(Arc::clone)
+    }
+
+    /// Counts of the Kafka client.
+    pub fn client(&self) -> &Arc<ClientTally> {
+        &self.client
+    }
+
+    /// When the parts that no supervisor watches last came round.
+    pub fn rounds(&self) -> &Arc<Rounds> {
+        &self.rounds
     }
 
     /// Forgets a partition that is no longer ours, so that its series disappear.

@@ -1,6 +1,7 @@
 //! Partition consumer: decodes one partition's records and delivers them, in order, to uploader and aggregator.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::prelude::*;
 
@@ -14,8 +15,9 @@ use crate::messages::{
     Attach, Deliver, Delivered, FetchFailed, Fetched, Flush, Halt, Refused, Unreadable, WhereAreYou,
 };
 use crate::metrics::Metrics;
-use crate::schemas::decode::{Decoder, RawRecord};
+use crate::schemas::decode::{Decoder, Privacy, RawRecord};
 use crate::schemas::{EventBatch, Source};
+use crate::status::PartitionStatus;
 
 /// Batches that may wait: one is decoded while the next is fetched; more would only hold memory.
 pub const MAILBOX: usize = 2;
@@ -53,6 +55,7 @@ pub struct PartitionConsumer {
     rejects: RejectWindow,
     neighbours: Neighbours,
     heartbeat: Arc<Heartbeat>,
+    status: Arc<PartitionStatus>,
     metrics: Metrics,
 }
 
@@ -60,16 +63,27 @@ impl PartitionConsumer {
     /// A consumer of `source`; reading begins once uploader and aggregator have said where.
     pub fn new(
         source: Arc<Source>,
-        repair: bool,
+        (repair, privacy): (bool, Privacy),
         gate: Arc<Gate>,
         rejects: RejectWindow,
         neighbours: Neighbours,
         heartbeat: Arc<Heartbeat>,
-        metrics: Metrics,
+        (status, metrics): (Arc<PartitionStatus>, Metrics),
     ) -> Self {
         let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
-        let decoder = Decoder::new(Arc::clone(&source), repair);
-        Self { source, partition, decoder, gate, generation: 0, rejects, neighbours, heartbeat, metrics }
+        let decoder = Decoder::new(Arc::clone(&source), repair).with_privacy(privacy);
+        Self {
+            source,
+            partition,
+            decoder,
+            gate,
+            generation: 0,
+            rejects,
+            neighbours,
+            heartbeat,
+            status,
+            metrics,
+        }
     }
 
     /// Asks both receivers where they are, and starts reading at the lower of the two.
@@ -187,24 +201,28 @@ impl Handler<Fetched> for PartitionConsumer {
             return nothing();
         }
         let work = self.heartbeat.work();
-        let timer = self.metrics.decode_seconds.start_timer();
+        let began = Instant::now();
         let batch = self.decode(&fetched.batch);
-        timer.observe_duration();
+        let records = fetched.batch.len();
+        self.metrics.decode.passed(records, began.elapsed());
         drop(fetched);
-        self.metrics.decoded(&self.source, &batch);
+        self.status.tally.decoded(&batch);
         if self.rejects.push(&batch) {
             self.refuse(&batch, ctx);
             return nothing();
         }
         let charge = Arc::new(self.gate.budget().charge(batch.heap_bytes()));
         let deliver = Deliver { batch: Arc::new(batch), charge };
-        let neighbours = self.neighbours.clone();
+        let (neighbours, stage) = (self.neighbours.clone(), self.metrics.deliver.clone());
         let delivery = async move {
             crate::fault::point("consumer.deliver").await;
             drop(work);
+            let began = Instant::now();
             let uploader = neighbours.deliver_uploader.send(deliver.clone());
             let aggregator = neighbours.deliver_aggregator.send(deliver);
-            <[_; 2]>::from(futures::join!(uploader, aggregator))
+            let answers = <[_; 2]>::from(futures::join!(uploader, aggregator));
+            stage.passed(records, began.elapsed());
+            answers
         };
         AtomicResponse::new(Box::pin(
             delivery.into_actor(self).map(|answers, actor, ctx| actor.delivered(answers, ctx)),

@@ -205,6 +205,9 @@ impl Supervisor {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        if let Some(world) = &self.world {
+            world.board.rounds().supervisor.come();
+        }
         if self.draining {
             return;
         }
@@ -386,6 +389,12 @@ impl Supervisor {
         }));
     }
 
+    fn count_rebalance(&self, kind: &str) {
+        if let Some(world) = &self.world {
+            world.metrics.rebalances.with_label_values(&[kind]).inc();
+        }
+    }
+
     /// Whether `text` was not warned of within the last minute.
     fn is_news(&mut self, text: &str) -> bool {
         let now = Instant::now();
@@ -422,10 +431,14 @@ impl Handler<GroupEvent> for Supervisor {
         match event {
             GroupEvent::Assigned(partitions) => {
                 tracing::info!(partitions = partitions.len(), "assigned");
+                self.count_rebalance("assigned");
                 self.assigned_once = true;
                 partitions.into_iter().for_each(|partition| self.prepare(partition, ctx));
             }
-            GroupEvent::Revoked { partitions, lost } => self.revoked(partitions, lost, ctx),
+            GroupEvent::Revoked { partitions, lost } => {
+                self.count_rebalance(if lost { "lost" } else { "revoked" });
+                self.revoked(partitions, lost, ctx);
+            }
             GroupEvent::TopicMissing(why) if self.settings.exit_at_end => {
                 self.finish(Err(format!("{why}; create the topic, or correct kafka.topics")), ctx);
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::stream::{self, Stream};
+use prometheus::IntGauge;
 use thiserror::Error;
 
 use super::heartbeat::Heartbeat;
@@ -36,6 +37,8 @@ pub struct Job {
     pub start: i64,
     /// End of the range.
     pub end: i64,
+    /// Encoding jobs of all uploads, running and waiting.
+    pub encoding: IntGauge,
     /// See [`super::uploader::UploaderSettings`].
     pub future_limit_ms: i64,
     /// See [`super::uploader::UploaderSettings`].
@@ -129,6 +132,7 @@ impl Job {
         let before = self.head.as_ref().and_then(|head| head.clock_ms);
         let (table, future_limit, lateness_ms) = (self.source.kind, self.future_limit_ms, self.lateness_ms);
         let described = draft.range().to_string();
+        let _queued = Queued::enter(&self.encoding);
         let (draft, range, counts) = self
             .encoders
             .run(described.clone(), move |encoder| {
@@ -171,11 +175,11 @@ impl Job {
         decision: &Decision,
     ) -> Result<impl Stream<Item = Result<NewObject, CodecError>> + use<>, CodecError> {
         let (encoders, described) = (Arc::clone(&self.encoders), decision.range().to_string());
-        let heartbeat = Arc::clone(&self.heartbeat);
+        let (heartbeat, encoding) = (Arc::clone(&self.heartbeat), self.encoding.clone());
         let objects = range.objects(decision)?;
         Ok(stream::try_unfold(objects, move |mut objects| {
             let (encoders, described) = (Arc::clone(&encoders), described.clone());
-            let heartbeat = Arc::clone(&heartbeat);
+            let (heartbeat, encoding) = (Arc::clone(&heartbeat), encoding.clone());
             async move {
                 if objects.is_empty() {
                     return Ok(None);
@@ -185,9 +189,26 @@ impl Job {
                     let object = objects.next(encoder).transpose()?;
                     Ok(object.map(|object| (object, objects)))
                 };
+                let _queued = Queued::enter(&encoding);
                 encoders.run(described, encode).await
             }
         }))
+    }
+}
+
+/// A place in the queue before the encoders, left when dropped.
+struct Queued(IntGauge);
+
+impl Queued {
+    fn enter(queue: &IntGauge) -> Self {
+        queue.inc();
+        Self(queue.clone())
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -1,8 +1,7 @@
 //! Uploader: cuts one partition's records into ranges and runs the ledger protocol for each.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::{Semaphore, oneshot};
@@ -133,9 +132,11 @@ impl Uploader {
 
     fn recovered(&mut self, recovered: Recovered) {
         let table = self.source.kind.table();
+        let metrics = &self.around.metrics.uploads;
+        metrics.recoveries.with_label_values(&[table]).inc();
         for gap in &recovered.gaps {
-            self.around.metrics.ranges.with_label_values(&[table, "gap"]).inc();
-            self.around.metrics.lost.with_label_values(&[table]).inc_by((gap.end - gap.start).max(0) as u64);
+            metrics.gaps.with_label_values(&[table]).inc();
+            metrics.lost.with_label_values(&[table]).inc_by((gap.end - gap.start).max(0) as u64);
         }
         let position = match &recovered.unfinished {
             Some(unfinished) => unfinished.decision.start,
@@ -203,11 +204,12 @@ impl Uploader {
             unfinished: self.unfinished.clone(),
             start: self.pending.start(),
             end: self.unfinished.as_ref().map_or(self.pending.end(), |unfinished| unfinished.decision.end),
+            encoding: self.around.metrics.encoding.clone(),
             future_limit_ms: self.settings.future_limit_ms,
             lateness_ms: self.settings.lateness_ms,
         };
         let range = self.pending.range(job.end);
-        let timer = self.around.metrics.upload_seconds.start_timer();
+        let began = Instant::now();
         let slot = Arc::clone(&self.slot);
         // A task of its own: while a delivery waits for room, an actor's context polls nothing that it has spawned.
         let upload = actix::spawn(async move {
@@ -215,21 +217,30 @@ impl Uploader {
             job.run(range).await
         });
         ctx.spawn(upload.into_actor(self).map(move |result, actor, ctx| {
-            timer.observe_duration();
             actor.uploading = false;
+            let (table, metrics) = (actor.source.kind.table(), &actor.around.metrics);
             let Ok(result) = result else {
                 tracing::error!(partition = %actor.partition, "the upload panicked");
                 return ctx.stop();
             };
             match result {
-                Ok(uploaded) => actor.uploaded(uploaded, ctx),
-                Err(UploadError::Longer(decision)) => actor.adopted_longer(*decision, ctx),
+                Ok(uploaded) => {
+                    metrics.upload.passed(uploaded.decision.records as usize, began.elapsed());
+                    actor.uploaded(uploaded, ctx);
+                }
+                Err(UploadError::Longer(decision)) => {
+                    metrics.uploads.conflicts.with_label_values(&[table]).inc();
+                    actor.adopted_longer(*decision, ctx);
+                }
                 Err(error) if error.is_transient() => {
-                    actor.around.metrics.upload_failures.inc();
+                    metrics.uploads.ended(table, "failed");
                     tracing::warn!(partition = %actor.partition, %error, "upload is tried again");
                     ctx.run_later(RETRY, |actor, ctx| actor.consider(true, ctx));
                 }
-                Err(error) => actor.refuse(&error.to_string(), ctx),
+                Err(error) => {
+                    metrics.uploads.ended(table, "refused");
+                    actor.refuse(&error.to_string(), ctx);
+                }
             }
         }));
     }
@@ -237,11 +248,12 @@ impl Uploader {
     fn uploaded(&mut self, uploaded: Uploaded, ctx: &mut Context<Self>) {
         let Uploaded { decision, receipt, outcome } = uploaded;
         let table = self.source.kind.table();
-        let metrics = &self.around.metrics;
-        metrics.ranges.with_label_values(&[table, outcome]).inc();
+        let metrics = &self.around.metrics.uploads;
+        metrics.ended(table, outcome);
         metrics.lost.with_label_values(&[table]).inc_by(receipt.lost);
-        metrics.objects.inc_by(receipt.objects.len() as u64);
-        metrics.object_bytes.inc_by(receipt.objects.iter().map(|object| object.bytes).sum());
+        metrics.objects.with_label_values(&[table]).inc_by(receipt.objects.len() as u64);
+        let bytes = receipt.objects.iter().map(|object| object.bytes).sum();
+        metrics.bytes.with_label_values(&[table]).inc_by(bytes);
         self.pending.drop_before(decision.end);
         self.around.status.set_head(Some(decision.end));
         self.around.status.set_uploaded_ms(Some(now_ms()));
@@ -334,13 +346,11 @@ impl Handler<Deliver> for Uploader {
             self.refuse(&why, ctx);
             return now(Delivered::Taken);
         }
-        let rejected = deliver.batch.rejected_between(self.pending.end(), deliver.batch.end).len();
         match self.pending.offer(deliver.batch, deliver.charge) {
             Offered::Hole(from) => return now(Delivered::Rewind(from)),
             Offered::Known => return now(Delivered::Taken),
             Offered::Taken => {}
         }
-        self.around.status.rejected.fetch_add(rejected as u64, Ordering::Relaxed);
         self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
         self.arm(ctx);
         self.consider(false, ctx);

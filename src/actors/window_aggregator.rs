@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -81,24 +80,23 @@ impl WindowAggregator {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
+        self.board.rounds().aggregator.come();
         for status in self.charts.status().collect::<Vec<_>>() {
             let Some(share) = self.shares.get(&status.source) else { continue };
-            let line = self.board.partition(&partition_of(&status.source));
+            let Some(line) = self.board.get(&partition_of(&status.source)) else { continue };
             let quiet = now.duration_since(share.last_rows) >= self.settings.idle_after;
             // What is read but not yet counted is on its way here.
             let all_counted = line.at_end() && line.position().is_none_or(|position| status.end >= position);
             self.charts.set_idle(&status.source, all_counted && (status.clock.is_none() || quiet));
             line.set_clock_ms(status.clock);
-            let counters = status.counters;
-            line.late.store(counters.late, Ordering::Relaxed);
-            line.uncounted.store(counters.too_old + counters.future, Ordering::Relaxed);
+            line.tally.set_windows(&status.counters);
         }
         let watermark = self.charts.watermark();
         self.metrics.watermark.set(watermark.map_or(0.0, |watermark| watermark as f64 / 1000.0));
         self.board.set_watermark(watermark);
         self.hold_back();
         for status in self.charts.status().collect::<Vec<_>>() {
-            let line = self.board.partition(&partition_of(&status.source));
+            let Some(line) = self.board.get(&partition_of(&status.source)) else { continue };
             line.set_idle(status.idle);
             // An idle partition whose records are all in the lake has no more of the hours behind the watermark.
             if status.idle && line.head() == Some(status.end) {
@@ -123,7 +121,9 @@ impl WindowAggregator {
             return;
         }
         share.marked = Some(hour);
-        self.board.partition(&partition_of(source)).set_complete_through_ms(Some(hour.end_ms()));
+        if let Some(line) = self.board.get(&partition_of(source)) {
+            line.set_complete_through_ms(Some(hour.end_ms()));
+        }
         let (store, chain) = (Arc::clone(&self.store), ChainKey::from(source));
         let marking = async move {
             if let Err(error) = mark_complete(&*store, &chain, hour, end).await {
@@ -261,17 +261,19 @@ impl WindowAggregator {
         if share.rebuilding || share.unreadable_through.is_some() {
             return Delivered::Taken;
         }
-        let _timer = self.metrics.fold_seconds.start_timer();
+        let began = Instant::now();
         if batch.rows() > 0 {
-            share.last_rows = Instant::now();
+            share.last_rows = began;
         }
-        match self.charts.apply(&batch.source, &activity, batch.start, batch.end) {
+        let answer = match self.charts.apply(&batch.source, &activity, batch.start, batch.end) {
             Applied::Hole { expected } => Delivered::Rewind(expected),
             Applied::Folded { .. } | Applied::Known | Applied::Unassigned => {
                 self.hold_back();
                 Delivered::Taken
             }
-        }
+        };
+        self.metrics.fold.passed(batch.rows(), began.elapsed());
+        answer
     }
 }
 

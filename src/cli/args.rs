@@ -73,6 +73,8 @@ pub(super) enum Command {
         #[arg(long)]
         kafka: bool,
     },
+    /// Shows where each partition of a running engine stands.
+    Status(StatusArgs),
     /// Deals with topics that were created anew.
     Epoch {
         #[command(subcommand)]
@@ -90,6 +92,16 @@ pub(super) enum Command {
     },
     /// Prints the manual page (roff): `beatlytica man | man -l -`.
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The engine's address; without it the one that http.listen says.
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// Draw the table anew every two seconds, until interrupted.
+    #[arg(long)]
+    pub(super) watch: bool,
 }
 
 #[derive(Debug, Args)]

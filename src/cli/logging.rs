@@ -12,6 +12,7 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
 use crate::config::{LogFormat, LogSettings};
 use crate::lake::store::auth::LOG_LIMIT;
+use crate::log_limit::LogLimit;
 use crate::progress::Lines;
 
 pub(super) fn start(settings: &LogSettings) -> anyhow::Result<()> {
@@ -34,9 +35,10 @@ where
     let lines = fmt::layer().with_writer(writer);
     let lines = match settings.format {
         LogFormat::Text => lines.with_ansi(ansi).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Auto if ansi => lines.with_ansi(ansi).boxed(),
+        LogFormat::Auto | LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    Ok(registry().with(lines).with(asked).with(limit))
+    Ok(registry().with(lines.with_filter(LogLimit::default())).with(asked).with(limit))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod logging;
 mod manual;
 mod replay;
 mod simulate;
+mod status;
 
 use std::process::ExitCode;
 
@@ -77,6 +78,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         }
         Command::Run { exit_at_end } => {
             let loaded = settings_with_log(&cli.settings)?;
+            crate::descriptors::raise_limit();
             pipeline::run(loaded.settings, RunOptions { exit_at_end, progress: progress() })?;
         }
         Command::Verify { kafka } => {
@@ -86,6 +88,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
                 return Ok(Outcome::Damaged);
             }
         }
+        Command::Status(asked) => status::status(&settings(&cli.settings)?.settings.http, &asked)?,
         Command::Epoch { command: EpochCommand::Open { topic } } => {
             let loaded = settings_with_log(&cli.settings)?;
             pipeline::open_epoch(loaded.settings, &topic)?;

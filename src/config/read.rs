@@ -12,9 +12,14 @@ use url::Url;
 use super::layers::{Merged, PROPERTIES};
 use super::{
     DecodeSettings, GcsSettings, HttpSettings, KafkaSettings, LakeSettings, LogFormat, LogSettings,
-    MemorySettings, Problem, Secret, Settings, SupervisorSettings, Topics, WindowSettings, parse_size,
+    MemorySettings, Problem, Secret, Settings, SupervisorSettings, TlsFiles, Topics, WindowSettings,
+    parse_size,
 };
 use crate::schemas::EventKind;
+use crate::schemas::decode::Privacy;
+
+/// Bytes that a key for pseudonyms must have, so that it cannot be guessed.
+const MIN_KEY: usize = 16;
 
 /// The settings, or none where a value could not be read; what is wrong is added to `problems`.
 pub(super) fn settings(merged: &Merged, problems: &mut Vec<Problem>) -> Option<Settings> {
@@ -26,7 +31,8 @@ pub(super) fn settings(merged: &Merged, problems: &mut Vec<Problem>) -> Option<S
     let gcs = gcs(&mut read);
     let windows = windows(&mut read);
     let decode = decode(&mut read);
-    let http = read.parsed("http.listen", "an address such as 127.0.0.1:8080");
+    let privacy = privacy(&mut read);
+    let http = http(&mut read);
     let supervisor = supervisor(&mut read);
     let log = log(&mut read);
     Some(Settings {
@@ -36,7 +42,8 @@ pub(super) fn settings(merged: &Merged, problems: &mut Vec<Problem>) -> Option<S
         gcs: gcs?,
         windows: windows?,
         decode: decode?,
-        http: HttpSettings { listen: http? },
+        privacy: privacy?,
+        http: http?,
         supervisor: supervisor?,
         log: log?,
     })
@@ -81,8 +88,27 @@ impl Reader<'_> {
         self.text(key).map(|text| Some(text).filter(|text| !text.is_empty()))
     }
 
+    /// A secret, or what the file named by the same key with `_file` behind it holds.
     fn secret(&mut self, key: &str) -> Option<Option<Secret>> {
-        self.optional(key).map(|text| text.map(Secret::from))
+        let (given, file_key) = (self.optional(key)?, format!("{key}_file"));
+        let Some(file) = self.path(&file_key)? else { return Some(given.map(Secret::from)) };
+        let origin = self.merged.get(&file_key).map_or_else(String::new, |sourced| sourced.origin.clone());
+        if given.is_some() {
+            self.problem(&file_key, origin, format!("is set together with {key}; leave one of them empty"));
+            return None;
+        }
+        match std::fs::read_to_string(&file) {
+            Ok(text) if !text.trim_end().is_empty() => Some(Some(Secret::from(text.trim_end().to_owned()))),
+            Ok(_) => {
+                self.problem(&file_key, origin, format!("names {}, which is empty", file.display()));
+                None
+            }
+            Err(error) => {
+                let message = format!("names {}, which cannot be read: {error}", file.display());
+                self.problem(&file_key, origin, message);
+                None
+            }
+        }
     }
 
     fn path(&mut self, key: &str) -> Option<Option<PathBuf>> {
@@ -216,6 +242,44 @@ fn decode(read: &mut Reader<'_>) -> Option<DecodeSettings> {
     })
 }
 
+fn privacy(read: &mut Reader<'_>) -> Option<Privacy> {
+    let mode = read.value("privacy.mode", "\"keep\", \"drop\" or \"hash\"", |_, text| {
+        ["keep", "drop", "hash"].into_iter().find(|mode| *mode == text)
+    });
+    let key = read.secret("privacy.key");
+    match (mode?, key?) {
+        ("drop", _) => Some(Privacy::Drop),
+        ("hash", Some(key)) if key.expose().len() >= MIN_KEY => Some(Privacy::hash(key.expose().as_bytes())),
+        ("hash", _) => {
+            let origin = read.merged.get("privacy.mode").map_or_else(String::new, |mode| mode.origin.clone());
+            let message = format!("\"hash\" needs privacy.key or privacy.key_file, at least {MIN_KEY} bytes");
+            read.problem("privacy.mode", origin, message);
+            None
+        }
+        _ => Some(Privacy::Keep),
+    }
+}
+
+fn http(read: &mut Reader<'_>) -> Option<HttpSettings> {
+    let listen = read.parsed("http.listen", "an address such as 127.0.0.1:8080");
+    let token = read.secret("http.token");
+    let anonymous = read.flag("http.anonymous");
+    let certificate = read.path("http.tls_certificate_file");
+    let key = read.path("http.tls_key_file");
+    let tls = match (certificate?, key?) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (None, None) => None,
+        _ => {
+            let message = "must be set together with http.tls_certificate_file".to_owned();
+            let key = "http.tls_key_file";
+            let origin = read.merged.get(key).map_or_else(String::new, |sourced| sourced.origin.clone());
+            read.problem(key, origin, message);
+            return None;
+        }
+    };
+    Some(HttpSettings { listen: listen?, token: token?, anonymous: anonymous?, tls })
+}
+
 fn supervisor(read: &mut Reader<'_>) -> Option<SupervisorSettings> {
     let stuck_after = read.duration("supervisor.stuck_after");
     let restart_limit = read.parsed("supervisor.restart_limit", "a whole number");
@@ -235,7 +299,8 @@ fn supervisor(read: &mut Reader<'_>) -> Option<SupervisorSettings> {
 
 fn log(read: &mut Reader<'_>) -> Option<LogSettings> {
     let level = read.text("log.level");
-    let format = read.value("log.format", "\"text\" or \"json\"", |_, text| match text {
+    let format = read.value("log.format", "\"auto\", \"text\" or \"json\"", |_, text| match text {
+        "auto" => Some(LogFormat::Auto),
         "text" => Some(LogFormat::Text),
         "json" => Some(LogFormat::Json),
         _ => None,

@@ -40,7 +40,18 @@ impl Serialize for Secret {
 /// Whether the value of `key` is a secret: the settings typed so, and librdkafka properties that carry one.
 pub(super) fn is_secret(key: &str) -> bool {
     let last = key.strip_prefix("kafka.properties.").unwrap_or(key);
-    ["password", "secret", "jaas", "key.pem", "token", "oauthbearer.config", "assertion"]
+    // The name of a file that holds a secret is none.
+    !last.ends_with("_file")
+        && [
+            "password",
+            "secret",
+            "jaas",
+            "key.pem",
+            "token",
+            "oauthbearer.config",
+            "assertion",
+            "privacy.key",
+        ]
         .iter()
         .any(|part| last.contains(part))
 }

@@ -32,7 +32,11 @@ fn defaults_are_valid_and_read_in_full() {
 #[test]
 fn shipped_files_are_valid() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-    let secrets = [("BEATLYTICA__KAFKA__SASL_USERNAME", "u"), ("BEATLYTICA__KAFKA__SASL_PASSWORD", "p")];
+    let secrets = [
+        ("BEATLYTICA__KAFKA__SASL_USERNAME", "u"),
+        ("BEATLYTICA__KAFKA__SASL_PASSWORD", "p"),
+        ("BEATLYTICA__HTTP__TOKEN", "0123456789abcdef"),
+    ];
     for name in ["demo.toml", "production.toml"] {
         let environment = secrets.map(|(k, v)| (k.to_owned(), v.to_owned()));
         load(Some(&root.join(name)), environment, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -111,6 +115,14 @@ fn rules_between_settings_are_checked() {
         ("[decode]\nreject_limit_share = 'NaN'", "decode.reject_limit_share"),
         ("[supervisor]\nbackoff_max = '1ms'", "supervisor.backoff_max"),
         ("[log]\nlevel = 'a=b=c'", "log.level"),
+        ("[http]\nlisten = '0.0.0.0:80'", "http.listen"),
+        ("[http]\nlisten = '[::]:80'", "http.listen"),
+        ("[http]\ntoken = 'short'", "http.token"),
+        ("[http]\ntoken_file = '/no/such/file'", "http.token_file"),
+        ("[http]\ntls_certificate_file = '/x'", "http.tls_key_file"),
+        ("[privacy]\nmode = 'hash'", "privacy.mode"),
+        ("[privacy]\nmode = 'hash'\nkey = 'short'", "privacy.mode"),
+        ("[privacy]\nmode = 'blur'", "privacy.mode"),
     ] {
         let found = problems(file, &[]);
         let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
@@ -179,5 +191,29 @@ proptest! {
     fn any_environment_is_answered(name in "[A-Z_]{0,20}", value in ".{0,12}") {
         let environment = [(format!("BEATLYTICA__{name}"), value)];
         let _ = load(None, environment, &[]);
+    }
+}
+
+#[test]
+fn secrets_come_from_files_and_are_never_shown() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("password");
+    std::fs::write(&path, "from-a-file\n").expect("file");
+    let named = format!("[kafka]\nsasl_password_file = '{}'", path.display());
+    let loaded = load_with(&named, &[]).expect("valid");
+    let password = loaded.settings.kafka.sasl_password.as_ref().map(|secret| secret.expose().to_owned());
+    assert_eq!(password.as_deref(), Some("from-a-file"));
+    assert!(!loaded.show().contains("from-a-file") && loaded.show().contains(&path.display().to_string()));
+    assert!(!format!("{:?}", loaded.settings).contains("from-a-file"));
+    let both = [("BEATLYTICA__KAFKA__SASL_PASSWORD", "x")];
+    assert_eq!(problems(&named, &both)[0].key, "kafka.sasl_password_file");
+    std::fs::write(&path, "\n").expect("file");
+    assert!(problems(&named, &[])[0].message.contains("empty"));
+}
+
+#[test]
+fn beyond_loopback_a_token_or_a_clear_word_is_needed() {
+    for more in ["token = '0123456789abcdef'", "anonymous = true"] {
+        load_with(&format!("[http]\nlisten = '0.0.0.0:80'\n{more}"), &[]).expect(more);
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn check(settings: &Settings, merged: &Merged, problems: &mut Vec<Pro
     lake(settings, &mut check);
     memory(settings, &mut check);
     windows(settings, &mut check);
+    http(settings, &mut check);
     rest(settings, &mut check);
 }
 
@@ -199,6 +200,24 @@ fn windows(settings: &Settings, check: &mut Check<'_>) {
     );
     let limit = DAY * 366;
     check.require(windows.retention <= limit, "windows.retention", "must not exceed 366 days");
+}
+
+fn http(settings: &Settings, check: &mut Check<'_>) {
+    let http = &settings.http;
+    check.require(
+        http.listen.ip().is_loopback() || http.token.is_some() || http.anonymous,
+        "http.listen",
+        "goes beyond this machine, so requests need a token: set http.token_file (or http.token); or set \
+         http.anonymous = true where the network lets nobody in",
+    );
+    let long = http.token.as_ref().is_none_or(|token| token.expose().len() >= 16);
+    check.require(long, "http.token", "must have at least 16 characters, or it could be guessed");
+    for (key, file) in [
+        ("http.tls_certificate_file", http.tls.as_ref().map(|tls| &tls.certificate)),
+        ("http.tls_key_file", http.tls.as_ref().map(|tls| &tls.key)),
+    ] {
+        check.require(file.is_none_or(|file| file.exists()), key, "names a file that does not exist");
+    }
 }
 
 fn rest(settings: &Settings, check: &mut Check<'_>) {

@@ -14,15 +14,17 @@
 //! | `GET /livez`, `GET /readyz` | 200, or 503 with the reason |
 //!
 //! Errors are JSON: `{"error":"…"}`, for a bad query parameter with `parameter` and `allowed` too.
-//! There is no CORS header: other origins cannot read the answers.
+//! There is no CORS header: other origins cannot read the answers. With a token set, everything but the health checks asks for it.
 
 mod api;
+mod auth;
 mod engine;
 mod health;
 mod page;
 mod params;
 mod server;
 mod stream;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -33,3 +35,4 @@ pub use engine::{
 pub use params::{DEFAULT_LIMIT, MAX_LIMIT};
 pub use server::{Services, configure, serve};
 pub use stream::{Hub, TICK, publish_every, tick};
+pub use tls::server_config;

@@ -2,19 +2,24 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use actix_web::dev::Server;
+use actix_web::dev::{Server, Service as _, ServiceResponse};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{App, HttpServer, web};
+use futures::future::{Either, ready};
 use prometheus::Registry;
+use rustls::ServerConfig;
 
+use super::auth::{admits, refusal};
 use super::engine::Engine;
 use super::stream::Hub;
 use super::{api, health, page};
+use crate::config::Secret;
+use crate::metrics::HttpMetrics;
 
-/// Connections at once; the rest wait in the listener's backlog.
-const MAX_CONNECTIONS: usize = 1024;
+/// Connections at once, with room beside all streams for scrapes and health checks; the rest wait in the listener's backlog.
+const MAX_CONNECTIONS: usize = 1536;
 /// No route reads a body.
 const MAX_BODY_BYTES: usize = 1024;
 /// A client has this long to send its request's head.
@@ -31,6 +36,10 @@ pub struct Services {
     pub hub: Arc<Hub>,
     /// Metrics.
     pub registry: Registry,
+    /// The server's own.
+    pub metrics: HttpMetrics,
+    /// What requests must carry, if anything.
+    pub token: Option<Secret>,
 }
 
 /// Adds the routes to an application.
@@ -40,6 +49,7 @@ pub fn configure(services: &Services) -> impl FnOnce(&mut web::ServiceConfig) + 
         app.app_data(web::Data::from(services.engine))
             .app_data(web::Data::from(services.hub))
             .app_data(web::Data::new(services.registry))
+            .app_data(web::Data::new(services.metrics))
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
             .service(web::scope("/api/v1").configure(api::routes))
             .service(web::resource("/metrics").get(health::metrics))
@@ -59,19 +69,47 @@ pub(super) fn security_headers() -> DefaultHeaders {
         .add(("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"))
 }
 
-/// Binds `listen` and returns the server, which runs when it is awaited or spawned, and stops by its handle; it takes
+/// Counts an answer under its route's pattern.
+fn counted<B>(metrics: &HttpMetrics, began: Instant, response: ServiceResponse<B>) -> ServiceResponse<B> {
+    let route = response.request().match_pattern();
+    metrics.answered(route.as_deref(), response.status().as_u16(), began.elapsed());
+    response
+}
+
+/// Binds `listen`, with TLS where it is given, and returns the server, which runs when it is awaited or spawned, and stops by its handle; it takes
 /// no signals.
 ///
 /// # Errors
 /// The address cannot be bound.
-pub fn serve(listen: SocketAddr, services: Services) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || App::new().wrap(security_headers()).configure(configure(&services)))
-        .workers(1)
-        .max_connections(MAX_CONNECTIONS)
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .bind(listen)?;
-    tracing::info!(%listen, "http is served");
+pub fn serve(listen: SocketAddr, tls: Option<ServerConfig>, services: Services) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || {
+        let (metrics, token) = (services.metrics.clone(), services.token.clone());
+        App::new()
+            .wrap_fn(move |request, service| {
+                let answer = if admits(token.as_ref(), &request) {
+                    Either::Left(service.call(request))
+                } else {
+                    Either::Right(ready(Ok(request.into_response(refusal()))))
+                };
+                async move { Ok(answer.await?.map_into_boxed_body()) }
+            })
+            .wrap(security_headers())
+            .wrap_fn(move |request, service| {
+                let (began, metrics) = (Instant::now(), metrics.clone());
+                let answer = service.call(request);
+                async move { Ok(counted(&metrics, began, answer.await?)) }
+            })
+            .configure(configure(&services))
+    })
+    .workers(1)
+    .max_connections(MAX_CONNECTIONS)
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals();
+    tracing::info!(%listen, tls = tls.is_some(), "http is served");
+    let server = match tls {
+        Some(tls) => server.bind_rustls_0_23(listen, tls)?,
+        None => server.bind(listen)?,
+    };
     Ok(server.run())
 }

@@ -27,8 +27,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A feed rests this many times as long as its answers took: however much there is to count, the windows that are
 /// watched take but a small share of the aggregator's time, and long windows move less often.
 const REST: u32 = 10;
-/// Streams at once.
-const MAX_CLIENTS: usize = 256;
+/// Streams at once. One costs a few kilobytes and holds no frame of its own; more would crowd the one thread that serves.
+pub(super) const MAX_CLIENTS: usize = 1000;
 /// A client that misses so many successive frames of one kind is too slow.
 const MAX_MISSED: u64 = 60;
 /// Tells the browser to wait two seconds before it connects anew.

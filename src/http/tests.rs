@@ -137,7 +137,8 @@ fn services(failing: Option<EngineError>) -> Services {
     counter.inc();
     registry.register(Box::new(counter)).unwrap();
     let engine = ChartsEngine { charts: Mutex::new(charts()), failing };
-    Services { engine: Arc::new(engine), hub: Arc::new(Hub::default()), registry }
+    let metrics = crate::metrics::Metrics::new(crate::metrics::Watched::default()).unwrap().http;
+    Services { engine: Arc::new(engine), hub: Arc::new(Hub::default()), registry, metrics, token: None }
 }
 
 async fn ask(services: &Services, method: Method, uri: &str) -> ServiceResponse {
@@ -385,9 +386,9 @@ async fn a_bound_server_answers_and_stops() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     // Taken: the error says so instead of a panic.
-    assert!(serve(address, services.clone()).is_err());
+    assert!(serve(address, None, services.clone()).is_err());
     drop(listener);
-    let server = serve(address, services.clone()).unwrap();
+    let server = serve(address, None, services.clone()).unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let answer = actix_web::rt::task::spawn_blocking(move || {

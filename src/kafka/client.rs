@@ -40,6 +40,15 @@ pub fn client_config(settings: &KafkaSettings) -> ClientConfig {
     config
 }
 
+/// That a broker refused the sign-in, or TLS with it failed, and what to do.
+pub fn refused_sign_in(settings: &KafkaSettings) -> String {
+    format!(
+        "the broker at {} refused the sign-in, or TLS with it failed; check kafka.sasl_mechanism, kafka.sasl_username, \
+         kafka.sasl_password and kafka.ssl_ca_location",
+        settings.brokers
+    )
+}
+
 /// What a client error means and what to do, in one line.
 pub fn explain(error: &KafkaError, settings: &KafkaSettings) -> String {
     let brokers = &settings.brokers;
@@ -55,9 +64,9 @@ pub fn explain(error: &KafkaError, settings: &KafkaSettings) -> String {
         ) => format!(
             "no broker answers at {brokers}; check kafka.brokers (--brokers), kafka.security_protocol and that the broker runs"
         ),
-        Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => format!(
-            "the broker at {brokers} refused the sign-in; check kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password"
-        ),
+        Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
+            refused_sign_in(settings)
+        }
         Some(RDKafkaErrorCode::SSL) => format!(
             "TLS with {brokers} failed; check kafka.ssl_ca_location and kafka.security_protocol ({error})"
         ),

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::status::Wait;
+
 /// Wakes the poll loop when there may be something to do.
 #[derive(Debug, Default)]
 pub struct Waker {
@@ -119,11 +121,30 @@ impl Gate {
 
     /// Whether records may be taken now.
     pub fn is_open(&self) -> bool {
-        if self.in_flight.load(Ordering::Relaxed) >= self.limit {
-            return false;
+        self.closed_by().is_none()
+    }
+
+    /// What keeps records from being taken now.
+    pub fn closed_by(&self) -> Option<Wait> {
+        if self.in_flight() >= self.limit {
+            return Some(Wait::Consumer);
         }
         // A range that was decided earlier must be read whole before anything of it can be freed.
-        self.urgent.load(Ordering::Relaxed) || !(self.held.load(Ordering::Relaxed) || self.budget.is_full())
+        if self.urgent.load(Ordering::Relaxed) {
+            return None;
+        }
+        let held = self.is_held().then_some(Wait::EventTime);
+        held.or_else(|| self.budget.is_full().then_some(Wait::Memory))
+    }
+
+    /// Bytes taken and not decoded yet.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Bytes in flight at which the gate closes.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Holds the partition back (it is too far ahead in event time), or lets it go on.

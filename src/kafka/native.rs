@@ -222,6 +222,12 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         }
     }
 
+    /// Messages that wait in it (and the few events that share it).
+    pub fn waiting(&self) -> usize {
+        // SAFETY: the queue lives as long as `self`.
+        unsafe { sys::rd_kafka_queue_length(self.native) }
+    }
+
     /// Takes at most `max` messages that are there now, without waiting. `position` is the one before.
     pub fn take(&self, position: i64, max: usize, gate: &Arc<Gate>) -> Taken {
         let mut messages: Vec<MessagePtr> = Vec::with_capacity(max);

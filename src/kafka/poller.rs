@@ -23,7 +23,7 @@ use super::TopicPartition;
 use super::gate::{Gate, Waker};
 use super::native::{PartitionQueue, Taken, cached_high_watermark};
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
-use crate::status::{PartitionStatus, StatusBoard};
+use crate::status::{ClientTally, PartitionStatus, StatusBoard, Wait};
 
 /// Messages taken in one call: enough to make the call's cost vanish, few enough to be decoded in about a millisecond.
 const MESSAGES_PER_TAKE: usize = 4096;
@@ -124,10 +124,19 @@ impl Feed for Poller {
 #[derive(Debug, Default)]
 pub struct GroupContext {
     rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
+    tally: Arc<ClientTally>,
+}
+
+impl GroupContext {
+    /// Counts of the client's errors.
+    pub fn tally(&self) -> &ClientTally {
+        &self.tally
+    }
 }
 
 impl ClientContext for GroupContext {
     fn error(&self, error: KafkaError, reason: &str) {
+        self.tally.error(error.rdkafka_error_code());
         tracing::warn!(%error, reason, "kafka client");
     }
 }
@@ -162,6 +171,18 @@ struct Flow {
     failure: Option<FetchFailed>,
     gate: Arc<Gate>,
     sink: Sink,
+    /// What it waits for, and since when that time is not counted yet.
+    waiting: Option<(Wait, Instant)>,
+}
+
+impl Flow {
+    /// Counts the time since the last call, if the partition waited then, and notes what it waits for now.
+    fn note_wait(&mut self, status: &PartitionStatus, wait: Option<Wait>) {
+        if let Some((before, since)) = self.waiting.take() {
+            status.tally.waited(before, since.elapsed());
+        }
+        self.waiting = wait.map(|wait| (wait, Instant::now()));
+    }
 }
 
 struct Loop {
@@ -187,7 +208,8 @@ pub fn spawn(
     waker: Arc<Waker>,
     board: StatusBoard,
 ) -> anyhow::Result<(Poller, Arc<BaseConsumer<GroupContext>>)> {
-    let mut consumer: BaseConsumer<GroupContext> = config.create_with_context(GroupContext::default())?;
+    let context = GroupContext { tally: Arc::clone(board.client()), ..GroupContext::default() };
+    let mut consumer: BaseConsumer<GroupContext> = config.create_with_context(context)?;
     let main_waker = Arc::clone(&waker);
     consumer.set_nonempty_callback(move || main_waker.wake());
     consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -221,6 +243,7 @@ impl Loop {
         }
         let _ended = Ended(Arc::clone(&self.alive));
         loop {
+            self.board.rounds().poll_loop.come();
             if !self.serve_commands() {
                 break;
             }
@@ -276,6 +299,7 @@ impl Loop {
                             failure: None,
                             gate,
                             sink,
+                            waiting: None,
                         };
                         slot.flow = Some(flow);
                         slot.status.set_at_end(false);
@@ -313,6 +337,7 @@ impl Loop {
 
     fn note_error(&mut self, error: KafkaError) {
         let code = error.rdkafka_error_code();
+        self.board.client().error(code);
         match code {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 self.events.push_back(GroupEvent::TopicMissing(error.to_string()));
@@ -408,6 +433,10 @@ impl Loop {
             if high.is_some() {
                 slot.status.set_high_watermark(high);
             }
+            let (status, read) = (&slot.status, slot.status.position().max(slot.status.head()));
+            let unread = high.is_some_and(|high| high > read.unwrap_or(0)) && !status.at_end();
+            status.tally.set_unread(unread && status.oldest_pending_ms().is_none());
+            status.tally.fetched_ahead.store(slot.queue.waiting() as u64, Ordering::Relaxed);
         }
     }
 }
@@ -431,7 +460,11 @@ fn serve_partition(
     if flow.seeking && !seek(consumer, partition, flow) {
         return false;
     }
-    if !flush_stash(flow) || !flow.gate.is_open() {
+    let wait = if flush_stash(flow) { flow.gate.closed_by() } else { Some(Wait::Consumer) };
+    if wait.is_some() || flow.waiting.is_some() {
+        flow.note_wait(&slot.status, wait);
+    }
+    if wait.is_some() {
         return false;
     }
     let Taken { batch, at_end, error } = slot.queue.take(flow.position, MESSAGES_PER_TAKE, &flow.gate);

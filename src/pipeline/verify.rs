@@ -1,5 +1,7 @@
 //! `verify`: the lake against its ledger, and on request against the log.
 
+use std::sync::Arc;
+
 use actix::System;
 
 use super::{consumer_config, open_store};
@@ -34,7 +36,7 @@ pub enum Verdict {
 /// The lake or the broker could not be read.
 pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verdict> {
     System::new().block_on(async {
-        let store = open_store(&settings).await?;
+        let store = open_store(&settings, &Arc::default()).await?;
         let bar = options.progress.then(|| Bar::show(None, "{spinner} {msg}"));
         let mut report = verify_lake(&*store, &[], |report| {
             if let Some(bar) = &bar {

@@ -7,6 +7,18 @@ from harness import Broker, Engine, replay
 from tables import PARTITIONS, TABLES
 
 
+def pytest_addoption(parser):
+    parser.addoption("--drill", action="store_true", help="the whole alert drill, not only what is quick")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Of the alert drill every run takes what is marked quick."""
+    if not config.getoption("--drill"):
+        left = [item for item in items if item.path.stem == "test_alert_drill" and not item.get_closest_marker("quick")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
 @pytest.fixture(scope="session")
 def db():
     """DuckDB with the input loaded and repaired."""

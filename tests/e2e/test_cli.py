@@ -1,10 +1,11 @@
 """Mistakes are answered in one line that says what to do, with the right exit code."""
 
+import json
 import subprocess
 
 import pytest
 
-from harness import binary
+from harness import ROOT, binary
 
 
 def call(*arguments, stdin="", **environment):
@@ -58,3 +59,16 @@ def test_replay_keys_by_listener_and_says_when_the_topic_is_missing(broker):
     too_long = call("replay", "-", "--topic", "keyed", stdin='{}\n{"a":"' + "x" * 2_000_000 + '"}\n', **brokers)
     assert too_long.returncode == 1
     assert "line 2 was not delivered" in too_long.stderr, too_long.stderr
+
+
+def test_the_bill_of_materials_names_what_is_shipped_and_nothing_else():
+    made = subprocess.run(["python3", ROOT / "scripts" / "sbom.py"], capture_output=True, text=True, check=True)
+    bill = json.loads(made.stdout)
+    components = {component["name"]: component for component in bill["components"]}
+    assert {"rdkafka", "actix-web", "arrow2"} <= set(components)
+    assert not {"proptest", "criterion", "tempfile"} & set(components), "what only tests need"
+    for component in bill["components"]:
+        assert component["hashes"] and component["licenses"], component
+    refs = {component["bom-ref"] for component in bill["components"]} | {bill["metadata"]["component"]["bom-ref"]}
+    for dependency in bill["dependencies"]:
+        assert dependency["ref"] in refs and set(dependency["dependsOn"]) <= refs, dependency

@@ -175,13 +175,13 @@ async fn takes_large_and_empty_objects(store: AnyStore) {
 async fn opens_what_the_setting_names() {
     let root = tempfile::tempdir().unwrap();
     let gcs = GcsSettings::default();
-    let local = open(&format!("file://{}/lake", root.path().display()), &gcs).await.unwrap();
+    let local = open(&format!("file://{}/lake", root.path().display()), &gcs, &Arc::default()).await.unwrap();
     local.create("x/y", Bytes::from_static(b"1")).await.unwrap();
     assert_eq!(std::fs::read(root.path().join("lake/x/y")).unwrap(), b"1");
 
     let fake = FakeGcs::start().await;
     let gcs = GcsSettings { endpoint: Some(fake.endpoint()), ..gcs };
-    let bucket = open(&format!("gs://{BUCKET}/pre"), &gcs).await.unwrap();
+    let bucket = open(&format!("gs://{BUCKET}/pre"), &gcs, &Arc::default()).await.unwrap();
     bucket.create("x/y", Bytes::from_static(b"1")).await.unwrap();
     assert_eq!(fake.names(), ["pre/x/y"]);
 }
@@ -211,12 +211,12 @@ async fn two_openers_of_a_folder_agree_on_one_winner() {
 async fn says_why_it_cannot_open() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let url = format!("file://{}", file.path().display());
-    let error = open(&url, &GcsSettings::default()).await.unwrap_err();
+    let error = open(&url, &GcsSettings::default(), &Arc::default()).await.unwrap_err();
     assert!(matches!(error, StoreOpenError::Folder { .. }), "{error}");
     let gcs = GcsSettings { endpoint: Some("localhost:4443".into()), ..GcsSettings::default() };
-    let error = open("gs://bucket/x", &gcs).await.unwrap_err().to_string();
+    let error = open("gs://bucket/x", &gcs, &Arc::default()).await.unwrap_err().to_string();
     assert!(error.contains("gcs.endpoint") && error.contains("http://127.0.0.1"), "{error}");
     let gcs = GcsSettings { credentials: Some("/nowhere/key.json".into()), ..GcsSettings::default() };
-    let error = open("gs://bucket/x", &gcs).await.unwrap_err().to_string();
+    let error = open("gs://bucket/x", &gcs, &Arc::default()).await.unwrap_err().to_string();
     assert!(error.contains("/nowhere/key.json") && error.contains("gcs.credentials"), "{error}");
 }

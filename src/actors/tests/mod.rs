@@ -23,7 +23,7 @@ use crate::lake::encoders::Encoders;
 use crate::lake::store::{LocalStore, Store, list_all};
 use crate::lake::verify::verify;
 use crate::messages::{GroupEvent, Shutdown};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Watched};
 use crate::pipeline::Actors;
 use crate::schemas::EventKind;
 use crate::status::StatusBoard;
@@ -77,7 +77,7 @@ impl Engine {
         let board = StatusBoard::default();
         let waker = Arc::new(Waker::default());
         let budget = MemoryBudget::new(settings.memory.budget, Arc::clone(&waker));
-        let metrics = Metrics::new(board.clone(), Arc::clone(&budget)).expect("metrics");
+        let metrics = Metrics::new(Watched { board: board.clone(), ..Watched::default() }).expect("metrics");
         let partition = TopicPartition { topic: TOPIC.into(), partition: 0 };
         let broker = Broker::with_listens(records, board.partition(&partition));
         let result = Rc::new(RefCell::new(None));

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod gcs;
 mod local;
+mod metered;
 mod name;
 pub mod retry;
 mod url;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use gcs::{GcsSettings, GcsStore};
 pub use local::LocalStore;
+pub use metered::{MeteredStore, StoreTally};
 pub use url::{StoreOpenError, StoreUrl, open};
 
 /// What a store knows of an object.

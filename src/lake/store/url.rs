@@ -9,7 +9,7 @@ use url::Url;
 use super::auth::{AuthEnvironment, AuthError, Credentials, TokenSource};
 use super::gcs::{GcsOpenError, GcsSettings, GcsStore};
 use super::retry::{Clock, SystemClock};
-use super::{LocalStore, Store, name};
+use super::{LocalStore, Store, StoreTally, name};
 
 /// Where a lake is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,11 +103,16 @@ fn parse_bucket(rest: &str) -> Result<StoreUrl, String> {
 }
 
 /// Opens the store at `url`. On Google Cloud it signs in first, so that wrong credentials show at once; a token server
-/// that does not answer is left to the operations' own retries, unless nothing but the metadata server was found.
+/// that does not answer is left to the operations' own retries, unless nothing but the metadata server was found. Retries
+/// and sign-ins are counted in `tally`.
 ///
 /// # Errors
 /// An address that is none, a folder that cannot be written, credentials that do not work.
-pub async fn open(url: &str, gcs: &GcsSettings) -> Result<Arc<dyn Store>, StoreOpenError> {
+pub async fn open(
+    url: &str,
+    gcs: &GcsSettings,
+    tally: &Arc<StoreTally>,
+) -> Result<Arc<dyn Store>, StoreOpenError> {
     match StoreUrl::parse(url)? {
         StoreUrl::Local(path) => {
             let root = path.clone();
@@ -122,19 +127,24 @@ pub async fn open(url: &str, gcs: &GcsSettings) -> Result<Arc<dyn Store>, StoreO
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let tokens = match gcs.endpoint {
                 Some(_) => None,
-                None => Some(Arc::new(sign_in(gcs, Arc::clone(&clock)).await?)),
+                None => Some(Arc::new(sign_in(gcs, Arc::clone(&clock), tally).await?)),
             };
-            Ok(Arc::new(GcsStore::new(&bucket, &prefix, gcs, tokens, clock)?))
+            let store = GcsStore::new(&bucket, &prefix, gcs, tokens, clock)?;
+            Ok(Arc::new(store.counting_in(tally)))
         }
     }
 }
 
-async fn sign_in(gcs: &GcsSettings, clock: Arc<dyn Clock>) -> Result<TokenSource, StoreOpenError> {
+async fn sign_in(
+    gcs: &GcsSettings,
+    clock: Arc<dyn Clock>,
+    tally: &Arc<StoreTally>,
+) -> Result<TokenSource, StoreOpenError> {
     let environment = AuthEnvironment::from_process();
     let credentials = Credentials::discover(gcs.credentials.as_deref(), &environment)?;
     let last_resort =
         matches!(credentials, Credentials::Metadata { .. }) && environment.metadata_host.is_none();
-    let tokens = TokenSource::new(credentials, None, clock).await?;
+    let tokens = TokenSource::new(credentials, None, clock).await?.counting_in(tally);
     match tokens.token().await {
         Err(error) if last_resort => Err(StoreOpenError::NoCredentials(error)),
         Err(error) if error.is_transient() => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use super::privacy::Privacy;
 use super::repair;
 use super::table::{LongTable, ShortTable};
 use crate::schemas::column::NULL_KEY;
@@ -50,6 +51,7 @@ pub(super) struct TextInterner {
     long: LongTable,
     texts: Texts,
     raw: Option<Texts>,
+    privacy: Privacy,
 }
 
 impl TextInterner {
@@ -64,7 +66,13 @@ impl TextInterner {
             long: LongTable::new(),
             texts: Texts::default(),
             raw: keeps_raw.then(Texts::default),
+            privacy: Privacy::Keep,
         }
+    }
+
+    /// Hides the texts; no column that is hidden keeps raw ones.
+    pub(super) fn with_privacy(self, privacy: Privacy) -> Self {
+        Self { privacy, ..self }
     }
 
     /// Dictionary of the texts.
@@ -148,6 +156,12 @@ impl TextInterner {
     }
 
     fn keys_of(&mut self, text: &str) -> Keys {
+        if self.privacy.hides() {
+            let repaired = repair::repair(self.repair, text);
+            let stored = self.privacy.stored(repaired.as_deref().unwrap_or(text));
+            let text = stored.map_or(NULL_KEY, |stored| self.texts.key_of(&stored, &self.hasher));
+            return Keys { text, raw: NULL_KEY };
+        }
         match repair::repair(self.repair, text) {
             Some(repaired) => Keys {
                 text: self.texts.key_of(&repaired, &self.hasher),

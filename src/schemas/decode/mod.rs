@@ -42,6 +42,7 @@ mod intern;
 mod members;
 mod number;
 mod plan;
+mod privacy;
 mod reject;
 mod repair;
 mod scan;
@@ -52,6 +53,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use hash::record_hash;
+pub use privacy::{PERSONAL, Privacy};
 pub use reject::REASONS;
 
 use super::batch::{EventBatch, Rejected, Source};
@@ -119,6 +121,14 @@ impl Decoder {
         }
     }
 
+    /// Hides what is personal; to be called before the first record.
+    pub fn with_privacy(mut self, privacy: Privacy) -> Self {
+        self.plan.privacy = privacy;
+        self.interners = self.plan.interners();
+        self.builder = Builder::new(&self.plan, &self.interners, 0, 0);
+        self
+    }
+
     /// Whether the scanner is tried first (the default). Without it every record goes through the validating
     /// parser: same columns, slower; for comparison in tests and benchmarks.
     pub fn fast_path(mut self, on: bool) -> Self {
@@ -149,12 +159,13 @@ impl Decoder {
         };
         match decoded {
             Ok(extra) => self.builder.push(&self.row, record.offset, record.timestamp, hash, extra),
+            // Nobody can tell what in a record that does not decode is personal.
             Err(rejection) => self.builder.reject(Rejected {
                 offset: record.offset,
                 timestamp: record.timestamp,
                 key: record.key.map(<[u8]>::to_vec),
-                value: record.value.map(<[u8]>::to_vec),
-                headers: headers(),
+                value: record.value.filter(|_| !self.plan.privacy.hides()).map(<[u8]>::to_vec),
+                headers: if self.plan.privacy.hides() { Vec::new() } else { headers() },
                 reason: rejection.reason(),
                 detail: rejection.to_string(),
                 hash,

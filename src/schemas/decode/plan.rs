@@ -2,6 +2,7 @@
 
 use super::Interners;
 use super::intern::TextInterner;
+use super::privacy::{PERSONAL, Privacy};
 use crate::schemas::field::{EventKind, Field, FieldType, Repair};
 
 /// Fields that an event type may have at most: a bit each in [`super::build::Row`].
@@ -52,6 +53,8 @@ pub(super) struct Plan {
     /// Index of `ts`.
     pub(super) ts: usize,
     repair: bool,
+    /// What becomes of personal fields.
+    pub(super) privacy: Privacy,
 }
 
 impl Plan {
@@ -62,7 +65,7 @@ impl Plan {
             fields.iter().enumerate().filter_map(|(index, field)| KeyPattern::new(index, field)).collect();
         let raw_of = fields.iter().map(|field| kind.index_of(&format!("{}_raw", field.column))).collect();
         let ts = kind.index_of("ts").unwrap_or(MAX_FIELDS);
-        Self { fields, patterns, raw_of, ts, repair }
+        Self { fields, patterns, raw_of, ts, repair, privacy: Privacy::Keep }
     }
 
     /// A new interner for the field with this index; none unless it is text that JSON carries.
@@ -73,7 +76,9 @@ impl Plan {
         }
         let repair = if self.repair { field.repair } else { Repair::None };
         let keeps_raw = self.raw_of.get(index).is_some_and(Option::is_some);
-        Some(TextInterner::new(repair, keeps_raw))
+        let personal = PERSONAL.contains(&field.column);
+        let privacy = if personal { self.privacy.clone() } else { Privacy::Keep };
+        Some(TextInterner::new(repair, keeps_raw).with_privacy(privacy))
     }
 
     /// New interners for every field.

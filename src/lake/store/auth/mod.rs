@@ -25,6 +25,7 @@ use yup_oauth2::{
 
 pub use credentials::{AuthEnvironment, Credentials};
 
+use super::StoreTally;
 use super::retry::Clock;
 
 /// The directive that every log filter must hold, whatever else it holds.
@@ -117,6 +118,7 @@ pub struct TokenSource {
     held: RwLock<Option<Held>>,
     /// Whoever holds this is asking the token server.
     asking: Mutex<()>,
+    tally: Arc<StoreTally>,
 }
 
 impl fmt::Debug for TokenSource {
@@ -153,7 +155,13 @@ impl TokenSource {
             clock,
             held: RwLock::new(None),
             asking: Mutex::new(()),
+            tally: Arc::default(),
         })
+    }
+
+    /// Counts sign-ins in `tally`.
+    pub fn counting_in(self, tally: &Arc<StoreTally>) -> Self {
+        Self { tally: Arc::clone(tally), ..self }
     }
 
     /// A token with some life left. Near a token's end one caller replaces it while the others go on with the old one;
@@ -205,6 +213,14 @@ impl TokenSource {
 
     /// Asks the token server and keeps the answer. The caller holds `asking`.
     async fn ask(&self) -> Result<Token, AuthError> {
+        let asked = self.exchange().await;
+        if asked.is_err() {
+            self.tally.sign_in_failed();
+        }
+        asked
+    }
+
+    async fn exchange(&self) -> Result<Token, AuthError> {
         let unreachable = |cause: &str| AuthError::Unreachable {
             credentials: self.credentials.clone(),
             cause: cause.to_owned(),
@@ -222,6 +238,7 @@ impl TokenSource {
         let token = Token { secret: secret.into() };
         let replace = now + life.saturating_sub(EARLY).max(AGAIN);
         self.hold(Held { token: token.clone(), end: now + life, replace });
+        self.tally.signed_in(life);
         tracing::debug!(credentials = %self.credentials, life_seconds = life.as_secs(), "token refreshed");
         Ok(token)
     }

@@ -92,6 +92,7 @@ impl<'a> Call<'a> {
         };
         tracing::debug!(op = self.op, object = self.name, %cause, "attempt failed");
         if self.attempts.pause(after).await {
+            self.store.tally.retried();
             return Ok(());
         }
         Err(self.transient(format!("{cause} (given up after {} attempts)", self.attempts.failed())))

@@ -21,7 +21,7 @@ use url::Url;
 
 use super::auth::TokenSource;
 use super::retry::Clock;
-use super::{Created, ObjectMeta, Page, Store, StoreError, name};
+use super::{Created, ObjectMeta, Page, Store, StoreError, StoreTally, name};
 use call::{Call, Request, Trouble};
 use wire::{Listing, Resource};
 
@@ -91,6 +91,7 @@ struct Inner {
     tokens: Option<Arc<TokenSource>>,
     settings: GcsSettings,
     clock: Arc<dyn Clock>,
+    tally: Arc<StoreTally>,
 }
 
 impl fmt::Debug for GcsStore {
@@ -132,7 +133,17 @@ impl GcsStore {
         let client = client.build().map_err(|error| GcsOpenError::Client(super::in_words(&error)))?;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let (bucket, settings) = (bucket.to_owned(), settings.clone());
-        Ok(GcsStore { inner: Arc::new(Inner { client, endpoint, bucket, prefix, tokens, settings, clock }) })
+        let tally = Arc::default();
+        let inner = Inner { client, endpoint, bucket, prefix, tokens, settings, clock, tally };
+        Ok(GcsStore { inner: Arc::new(inner) })
+    }
+
+    /// Counts retries in `tally`. To be called before the store is shared.
+    pub fn counting_in(mut self, tally: &Arc<StoreTally>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.tally = Arc::clone(tally);
+        }
+        self
     }
 }
 

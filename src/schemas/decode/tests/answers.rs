@@ -1,7 +1,7 @@
 //! The stated answers of the module's table, one by one, by both paths.
 
 use super::*;
-use crate::schemas::decode::REASONS;
+use crate::schemas::decode::{Privacy, REASONS};
 
 fn auth(members: &str) -> EventBatch {
     decode_one(EventKind::Auth, true, &format!(r#"{{"ts":1,{members}}}"#))
@@ -281,5 +281,34 @@ fn a_tombstone_is_kept_as_one() {
         assert_eq!(rejection_of(&batch).0, "tombstone");
         assert_eq!((batch.rejected[0].offset, batch.rejected[0].timestamp), (3, 4));
         assert_eq!(batch.rejected[0].hash, crate::schemas::record_hash(3, 4, Some(b"k"), None));
+    }
+}
+
+#[test]
+fn what_is_personal_is_hidden_on_both_paths() {
+    let record = br#"{"ts":1,"zip":"12345","userAgent":"\"Agent\"","lastName":"Lovelace","firstName":"Ada","level":"paid"}"#;
+    for on in [true, false] {
+        let texts = |privacy: Privacy| {
+            let mut decoder = Decoder::new(source(EventKind::Auth), true).with_privacy(privacy).fast_path(on);
+            let batch = decode_with(&mut decoder, &[record.to_vec(), b"{".to_vec()]);
+            let text = |name| {
+                let column = batch.text(name).unwrap();
+                let values = column.dictionary.read();
+                column.key(0).and_then(|key| values.get(key).map(str::to_owned))
+            };
+            let kept = batch.rejected[0].value.is_some();
+            (["first_name", "last_name", "zip", "user_agent", "level"].map(text), kept)
+        };
+        let (plain, kept) = texts(Privacy::Keep);
+        assert_eq!(plain.map(Option::unwrap), ["Ada", "Lovelace", "12345", "Agent", "paid"]);
+        assert!(kept);
+        let ([first, last, zip, agent, level], kept) = texts(Privacy::Drop);
+        assert_eq!([first, last, zip, agent], [None, None, None, None]);
+        assert_eq!((level.as_deref(), kept), (Some("paid"), false));
+        let key = b"0123456789abcdef";
+        let stored = |text: &str| Privacy::hash(key).stored(text);
+        let ([first, last, zip, agent, level], kept) = texts(Privacy::hash(key));
+        assert_eq!([first, last, zip, agent], ["Ada", "Lovelace", "12345", "Agent"].map(stored));
+        assert_eq!((level.as_deref(), kept), (Some("paid"), false));
     }
 }

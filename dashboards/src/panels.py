@@ -1,0 +1,154 @@
+"""What all dashboards have in common: data sources, variables, panels with a unit, a description and an empty state."""
+
+from grafana_foundation_sdk.builders import bargauge, bigquery, dashboard, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import common as common_builders
+from grafana_foundation_sdk.cog import builder, variants
+from grafana_foundation_sdk.models import bigquery as bigquery_models
+from grafana_foundation_sdk.models import common, dashboard as models
+
+PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
+INFINITY = common.DataSourceRef(type_val="yesoreyeram-infinity-datasource", uid="infinity")
+BIGQUERY = common.DataSourceRef(type_val="grafana-bigquery-datasource", uid="bigquery")
+#: Half of a dashboard's width.
+HALF = 12
+
+
+def board(uid, title, description, *variables):
+    """An empty dashboard of ours, linked to the others."""
+    made = (
+        dashboard.Dashboard(title).uid(uid).description(description).tags(["beatlytica"]).readonly()
+        .time("now-1h", "now").refresh("30s").tooltip(models.DashboardCursorSync.CROSSHAIR)
+        .link(dashboard.DashboardLink("Beatlytica").type(models.DashboardLinkType.DASHBOARDS).tags(["beatlytica"]))
+        .with_variable(
+            dashboard.ConstantVariable("docs").label("Documents").value("/usr/share/doc/beatlytica")
+        )
+    )
+    for variable in variables:
+        made.with_variable(variable)
+    return made
+
+
+def label_variable(name, label, query):
+    """A choice among a label's values; all by default."""
+    return (
+        dashboard.QueryVariable(name).label(label).datasource(PROMETHEUS).query(query).multi(True).include_all(True)
+        .all_value(".*").refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(models.VariableSort.ALPHABETICAL_ASC)
+        .current(models.VariableOption(selected=True, text="All", value="$__all"))
+    )
+
+
+INSTANCE = label_variable("instance", "Engine", 'label_values(up{job="beatlytica"}, instance)')
+TOPIC = label_variable("topic", "Topic", 'label_values(beatlytica_partition_position{instance=~"$instance"}, topic)')
+PARTITION = label_variable(
+    "partition", "Partition", 'label_values(beatlytica_partition_position{topic=~"$topic"}, partition)'
+)
+
+
+def thresholds(*steps):
+    """Colours from a value on; the first has none."""
+    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(
+        [models.Threshold(value=value, color=color) for value, color in steps]
+    )
+
+
+def finish(panel, title, description, unit, empty, runbooks):
+    """What every panel has."""
+    panel.title(title).description(description).unit(unit).no_value(empty)
+    return panel.links([
+        dashboard.DashboardLink(f"Runbook: {name}").type(models.DashboardLinkType.LINK).target_blank(True)
+        .url(f"${{docs}}/runbooks/{name}.md")
+        for name in runbooks
+    ])
+
+
+def query(expression, legend, instant=False):
+    made = prometheus.Dataquery().datasource(PROMETHEUS).expr(expression).legend_format(legend)
+    return made.instant() if instant else made.range()
+
+
+def targets(panel, queries, instant=False):
+    for number, (expression, legend) in enumerate(queries):
+        panel.with_target(query(expression, legend, instant).ref_id(chr(ord("A") + number)))
+    return panel
+
+
+def series(title, description, unit, *queries, span=HALF, empty="no data in this range", runbooks=(), limits=None, stacked=False):
+    """Lines over time; `queries` are pairs of expression and legend."""
+    panel = (
+        timeseries.Panel().datasource(PROMETHEUS).span(span).height(8).line_width(1).fill_opacity(10).min(0)
+        .show_points(common.VisibilityMode.NEVER)
+        .legend(common_builders.VizLegendOptions().display_mode(common.LegendDisplayMode.TABLE)
+                .placement(common.LegendPlacement.BOTTOM).show_legend(True).calcs(["lastNotNull", "max"]))
+        .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
+    )
+    if limits:
+        panel.thresholds(thresholds(*limits)).thresholds_style(
+            common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        )
+    if stacked:
+        panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")).fill_opacity(40)
+    return finish(targets(panel, queries), title, description, unit, empty, runbooks)
+
+
+def figure(title, description, unit, expression, legend="", span=4, empty="-", runbooks=(), limits=((None, "green"),), decimals=None):
+    """One figure, coloured by its limits."""
+    panel = (
+        stat.Panel().datasource(PROMETHEUS).span(span).height(4).thresholds(thresholds(*limits))
+        .color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.AREA)
+        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+    )
+    if decimals is not None:
+        panel.decimals(decimals)
+    return finish(targets(panel, [(expression, legend)]), title, description, unit, empty, runbooks)
+
+
+def bars(title, description, unit, expression, legend, span=HALF, empty="no data yet"):
+    """One bar for each series, now."""
+    panel = (
+        bargauge.Panel().datasource(PROMETHEUS).span(span).height(8).orientation(common.VizOrientation.HORIZONTAL)
+        .display_mode(common.BarGaugeDisplayMode.GRADIENT)
+        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"])).min(0)
+    )
+    return finish(targets(panel, [(expression, legend)], instant=True), title, description, unit, empty, ())
+
+
+class InfinityQuery(variants.Dataquery):
+    """A query of the Infinity data source: JSON rows of an address; the SDK has no model of it."""
+
+    def __init__(self, url, root, columns):
+        self.json = {
+            "refId": "A", "datasource": INFINITY.to_json(), "type": "json", "parser": "backend", "source": "url",
+            "format": "table", "url": url, "url_options": {"method": "GET"}, "root_selector": root,
+            "columns": [{"selector": name, "text": text, "type": kind} for name, text, kind in columns],
+        }
+
+    def to_json(self):
+        return self.json
+
+
+class Built(builder.Builder):
+    """A query that is built already."""
+
+    def __init__(self, query):
+        self.query = query
+
+    def build(self):
+        return self.query
+
+
+def rows(title, description, url, root, *columns, span=HALF, height=12, empty="nothing counted yet"):
+    """A table from the engine's JSON API; `columns` are (member, heading, type)."""
+    panel = table.Panel().datasource(INFINITY).span(span).height(height)
+    panel.with_target(Built(InfinityQuery(url, root, columns)))
+    return finish(panel, title, description, "none", empty, ())
+
+
+def mart(title, description, unit, sql, kind="series", span=HALF, height=8, empty="the mart has no rows in this range"):
+    """A panel on a mart in BigQuery."""
+    panel = timeseries.Panel().min(0).fill_opacity(10) if kind == "series" else table.Panel()
+    form = bigquery_models.QueryFormat.TIMESERIES if kind == "series" else bigquery_models.QueryFormat.TABLE
+    panel.datasource(BIGQUERY).span(span).height(height).with_target(
+        bigquery.Dataquery().ref_id("A").datasource(BIGQUERY).raw_query(True).raw_sql(sql.strip()).format(form)
+        .editor_mode(bigquery_models.EditorMode.CODE).location("${location}")
+    )
+    return finish(panel, title, description, unit, empty, ())
