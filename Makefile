@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .cache/venv
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BROKER := KAFKA_DATA=.cache/kafka/data scripts/kafka.sh
+CHECKOV := .cache/checkov/bin/checkov
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
 
 .PHONY: help
@@ -51,6 +52,7 @@ check: lint ## Format, lints and unit tests: the quick one
 test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked
+	@$(MAKE) --no-print-directory terraform-test
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
@@ -58,6 +60,17 @@ e2e: venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
 	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v tests/e2e
+
+.PHONY: terraform-test
+terraform-test: $(CHECKOV) ## Validate, test and scan terraform/ (no cloud, no account)
+	scripts/terraform-test.sh
+	BC_SKIP_MAPPING=TRUE $(CHECKOV) --quiet --compact --framework terraform --directory terraform
+
+# An environment of its own: it pins much that other tests want newer.
+$(CHECKOV):
+	@mkdir -p .cache
+	$(PYTHON) -m venv .cache/checkov
+	.cache/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
 
 .PHONY: test-slow
 test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes
