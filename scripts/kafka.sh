@@ -5,8 +5,13 @@
 #   kafka.sh start | stop | status | fetch | clean | run CLASS [ARG...]
 #
 # Environment: KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1), KAFKA_DATA (.cache/kafka/data),
-# KAFKA_LIB (.cache/kafka/lib), KAFKA_HEAP (1g), KAFKA_LOG_LEVEL (warn).
+# KAFKA_LIB (.cache/kafka/lib), KAFKA_HEAP (1g), KAFKA_LOG_LEVEL (warn), KAFKA_SECURITY (plaintext, or sasl_ssl).
 # Example: kafka.sh run org.apache.kafka.tools.TopicCommand --bootstrap-server 127.0.0.1:9092 --list
+#
+# With KAFKA_SECURITY=sasl_ssl the node speaks TLS with SCRAM-SHA-512 and obeys ACLs. Its first start makes, below
+# KAFKA_DATA/secrets: ca.pem (the authority to trust), admin.password and beatlytica.password (the users' random
+# passwords; `admin` may do everything, `beatlytica` nothing before ACLs allow it), admin.properties (for the tools'
+# --command-config).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$here/../.cache/kafka
@@ -15,6 +20,7 @@ controller_port=${KAFKA_CONTROLLER_PORT:-$((port + 1))}
 data=${KAFKA_DATA:-$cache/data}
 lib=${KAFKA_LIB:-$cache/lib}
 heap=${KAFKA_HEAP:-1g}
+security=${KAFKA_SECURITY:-plaintext}
 log=-Dorg.slf4j.simpleLogger.defaultLogLevel=${KAFKA_LOG_LEVEL:-warn}
 
 alive() { [ -s "$data/kafka.pid" ] && kill -0 "$(cat "$data/kafka.pid")" 2>/dev/null; }
@@ -35,10 +41,11 @@ properties() {
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller_port
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listeners=${security^^}://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=${security^^}://127.0.0.1:$port
+listener.security.protocol.map=${security^^}:${security^^},CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
+inter.broker.listener.name=${security^^}
 log.dirs=$data/log
 num.partitions=4
 auto.create.topics.enable=false
@@ -53,19 +60,68 @@ group.initial.rebalance.delay.ms=0
 log.retention.ms=-1
 log.retention.bytes=-1
 EOF_PROPERTIES
+  [ "$security" = plaintext ] || cat <<EOF_SECURITY
+ssl.keystore.type=PEM
+ssl.keystore.location=$data/secrets/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$data/secrets/ca.pem
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$(jaas)
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:admin;User:ANONYMOUS
+EOF_SECURITY
+}
+
+jaas() {
+  echo "org.apache.kafka.common.security.scram.ScramLoginModule required" \
+    "username=\"admin\" password=\"$(cat "$data/secrets/admin.password")\";"
+}
+
+make_secrets() {
+  mkdir -p "$data/secrets"
+  chmod 700 "$data/secrets"
+  (
+    cd "$data/secrets"
+    umask 077
+    for user in admin beatlytica; do openssl rand -hex 24 > $user.password; done
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=test-authority -keyout ca-key.pem -out ca.pem
+    openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out request.pem
+    openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 30 -out certificate.pem \
+      -extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    cat key.pem certificate.pem ca.pem > broker.pem
+    rm ca-key.pem key.pem request.pem certificate.pem ca.srl
+    cat > admin.properties <<EOF_ADMIN
+security.protocol=SASL_SSL
+sasl.mechanism=SCRAM-SHA-512
+sasl.jaas.config=$(jaas)
+ssl.truststore.type=PEM
+ssl.truststore.location=$data/secrets/ca.pem
+EOF_ADMIN
+  ) 2> "$data/openssl.out" || { cat "$data/openssl.out" >&2; return 1; }
+}
+
+format() {
+  local users=()
+  if [ "$security" != plaintext ]; then
+    for user in admin beatlytica; do
+      users+=(--add-scram "SCRAM-SHA-512=[name=$user,password=$(cat "$data/secrets/$user.password")]")
+    done
+  fi
+  java_class kafka.tools.StorageTool format -t "$(java_class kafka.tools.StorageTool random-uuid)" \
+    -c "$data/server.properties" "${users[@]}" > "$data/format.out" 2>&1 || { cat "$data/format.out" >&2; return 1; }
 }
 
 start() {
   if alive; then echo "already running, pid $(cat "$data/kafka.pid"), 127.0.0.1:$port"; return; fi
+  case $security in plaintext | sasl_ssl) ;; *) echo "KAFKA_SECURITY must be plaintext or sasl_ssl" >&2; return 2 ;; esac
   if answers; then echo "port $port is taken; set KAFKA_PORT to a free one" >&2; return 1; fi
   fetch
   mkdir -p "$data"
   data=$(cd "$data" && pwd)
-  properties > "$data/server.properties"
-  if [ ! -f "$data/log/meta.properties" ]; then
-    java_class kafka.tools.StorageTool format -t "$(java_class kafka.tools.StorageTool random-uuid)" \
-      -c "$data/server.properties" > "$data/format.out" 2>&1 || { cat "$data/format.out" >&2; return 1; }
-  fi
+  [ "$security" = plaintext ] || [ -s "$data/secrets/ca.pem" ] || make_secrets
+  (umask 077; properties > "$data/server.properties")
+  [ -f "$data/log/meta.properties" ] || format
   nohup java -Xms256m -Xmx"$heap" -cp "$lib/*" "$log" -Dorg.slf4j.simpleLogger.showDateTime=true \
     kafka.Kafka "$data/server.properties" > "$data/server.out" 2>&1 < /dev/null &
   echo $! > "$data/kafka.pid"
@@ -97,5 +153,5 @@ status)
   if alive && answers; then echo "running, pid $(cat "$data/kafka.pid"), 127.0.0.1:$port"; else echo "not running"; exit 1; fi ;;
 clean) stop; rm -rf "$data" ;;
 run) shift; fetch; exec java -cp "$lib/*" "$log" "$@" ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

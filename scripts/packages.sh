@@ -13,6 +13,7 @@ need build-essential command -v cc
 need build-essential command -v c++
 need pkg-config command -v pkg-config
 need libssl-dev pkg-config --exists openssl
+need openssl command -v openssl
 need zstd command -v zstd
 need default-jre-headless command -v java
 need maven command -v mvn

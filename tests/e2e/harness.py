@@ -54,6 +54,9 @@ def wait_until(condition, what, deadline=60.0, every=0.1):
 class Broker:
     """One Kafka node with a data folder of its own."""
 
+    #: Settings, dotted, with which a client of the node signs in.
+    sign_in = {}
+
     def __init__(self, folder):
         port, controller = free_ports(2)
         self.address = f"127.0.0.1:{port}"
@@ -75,23 +78,59 @@ class Broker:
 
     def delete_topic(self, topic):
         """Deletes a topic and all it holds."""
-        self._tool("TopicCommand", "--bootstrap-server", self.address, "--delete", "--topic", topic)
+        self.tool("tools.TopicCommand", "--delete", "--topic", topic)
 
     def delete_records(self, topic, before):
         """Deletes records as retention does; `before` maps partition to the first offset that stays."""
         offsets = [{"topic": topic, "partition": number, "offset": offset} for number, offset in before.items()]
         request = self.folder / "delete-records.json"
         request.write_text(json.dumps({"version": 1, "partitions": offsets}))
-        self._tool("DeleteRecordsCommand", "--bootstrap-server", self.address, "--offset-json-file", str(request))
+        self.tool("tools.DeleteRecordsCommand", "--offset-json-file", str(request))
 
-    def _tool(self, name, *arguments):
-        self._script("run", f"org.apache.kafka.tools.{name}", *arguments)
+    def tool(self, name, *arguments):
+        """Runs one of Kafka's own commands, such as `tools.TopicCommand`, against the node."""
+        self._script("run", f"org.apache.kafka.{name}", "--bootstrap-server", self.address, *arguments)
 
     def _script(self, *arguments):
         subprocess.run(
             [str(ROOT / "scripts" / "kafka.sh"), *arguments],
             env=self.environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )
+
+
+class SecureBroker(Broker):
+    """A node that speaks TLS with SCRAM-SHA-512 and obeys ACLs; the user `beatlytica` may nothing at first."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.environment["KAFKA_SECURITY"] = "sasl_ssl"
+        self.secrets = self.folder / "secrets"
+
+    @property
+    def sign_in(self):
+        """As the user `beatlytica`; password and authority are those that the node made."""
+        return self.sign_in_as("beatlytica")
+
+    def sign_in_as(self, user):
+        return {
+            "kafka.security_protocol": "sasl_ssl",
+            "kafka.sasl_mechanism": "SCRAM-SHA-512",
+            "kafka.sasl_username": user,
+            "kafka.sasl_password": (self.secrets / f"{user}.password").read_text().strip(),
+            "kafka.ssl_ca_location": self.secrets / "ca.pem",
+        }
+
+    def allow(self, *arguments):
+        """Adds ACLs for `beatlytica`, in the words of kafka-acls."""
+        self.tool("tools.AclCommand", "--add", "--allow-principal", "User:beatlytica", *arguments)
+
+    def tool(self, name, *arguments):
+        super().tool(name, "--command-config", str(self.secrets / "admin.properties"), *arguments)
+
+
+def variables(settings):
+    """Environment variables of dotted settings."""
+    return {f"BEATLYTICA__{key.upper().replace('.', '__')}": str(value) for key, value in settings.items()}
 
 
 def peak_rss(pid):
@@ -189,9 +228,10 @@ class Engine:
             "kafka.group_id": f"e2e-{self.folder.name}",
             "lake.url": self.lake.as_uri(),
             "http.listen": f"127.0.0.1:{self.port}",
+            **broker.sign_in,
             **{name.replace("__", "."): value for name, value in settings.items()},
         }
-        self.environment = {f"BEATLYTICA__{key.upper().replace('.', '__')}": str(v) for key, v in keys.items()}
+        self.environment = variables(keys)
 
     def start(self, *arguments):
         """Starts a command."""
@@ -229,7 +269,7 @@ class Engine:
 
 def replay(broker, folder, files, partitions):
     """Sends each topic's files into it, all topics at once; `files` maps topic to paths."""
-    environment = {"BEATLYTICA__KAFKA__BROKERS": broker.address}
+    environment = variables({"kafka.brokers": broker.address, **broker.sign_in})
     senders = [
         Process(
             ["replay", *map(str, paths), "--topic", topic, "--create-partitions", str(partitions)],
