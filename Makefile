@@ -53,6 +53,7 @@ test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked
 	@$(MAKE) --no-print-directory terraform-test
+	@$(MAKE) --no-print-directory deploy-test
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
@@ -71,6 +72,58 @@ $(CHECKOV):
 	@mkdir -p .cache
 	$(PYTHON) -m venv .cache/checkov
 	.cache/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+
+.PHONY: deploy-test
+deploy-test: venv build ## The deployment's scripts against stand-ins for the cloud; compose, Kubernetes and Docker files
+	PATH="$(abspath $(VENV))/bin:$$PATH" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
+	  $(VENV)/bin/python -m pytest -c tests/deploy/pytest.ini --rootdir tests/deploy -q tests/deploy
+
+.PHONY: image
+image: build ## Build the engine's image with buildah around what is built
+	scripts/image.sh $(TARGET)/debug/beatlytica localhost/beatlytica:dev
+
+.PHONY: image-test
+image-test: venv build ## Build the image, run the engine in it, and simulate a deployment with it
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/test_image.py tests/e2e/test_deployment.py
+
+.PHONY: up
+up: ## Run everything on this machine with docker: broker, engine, simulated listeners, Prometheus, Grafana, Airflow
+	@scripts/compose.sh up
+
+.PHONY: down
+down: ## Stop it (data stays in .compose and in volumes)
+	@scripts/compose.sh down
+
+# On Google Cloud: PROJECT=my-project [PROFILE=small|scale] [REGION=europe-west1] [NAME=beatlytica]; docs/setup.
+export PROJECT PROFILE REGION NAME TAG PLAN LAKE LAKE_BUCKET SERVICE
+
+.PHONY: deploy
+deploy: ## Google Cloud: make or update everything (PLAN=1 only shows what would be done)
+	@scripts/deploy/deploy.sh
+
+.PHONY: destroy
+destroy: ## Google Cloud: take everything away but the lake (LAKE=delete: the lake too)
+	@scripts/deploy/destroy.sh
+
+.PHONY: status
+status: ## Google Cloud: what runs, and how fresh the lake is
+	@scripts/deploy/status.sh
+
+.PHONY: logs
+logs: ## Google Cloud: follow the engine's log (SERVICE=airflow and so on)
+	@scripts/deploy/logs.sh
+
+.PHONY: tunnel
+tunnel: ## Google Cloud: reach charts, Grafana, Airflow and Kafka on 127.0.0.1
+	@scripts/deploy/tunnel.sh
+
+.PHONY: upgrade
+upgrade: ## Google Cloud: put what is checked out in place of what runs, without loss
+	@scripts/deploy/upgrade.sh
+
+.PHONY: rollback
+rollback: ## Google Cloud: go back to what ran before (TAG=... to another)
+	@scripts/deploy/rollback.sh
 
 .PHONY: test-slow
 test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes

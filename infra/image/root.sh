@@ -5,6 +5,8 @@ set -eu
 dist=$1
 root=$2
 mkdir -p "$root/usr/bin" "$root/etc/ssl/certs" "$root/usr/share/doc/beatlytica" "$root/tmp"
+# Where a volume for a local lake is mounted: it takes this owner.
+install -d -m 0750 -o 65532 -g 65532 "$root/lake"
 chmod 1777 "$root/tmp"
 install -m 0755 "$dist/beatlytica" "$root/usr/bin/beatlytica"
 

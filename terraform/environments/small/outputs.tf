@@ -38,6 +38,11 @@ output "secrets" {
   value       = [for secret in google_secret_manager_secret.this : secret.secret_id]
 }
 
+output "simulate" {
+  description = "Whether simulated listeners send events."
+  value       = var.simulate
+}
+
 output "marts" {
   description = "The marts in BigQuery."
   value       = "https://console.cloud.google.com/bigquery?project=${var.project}&d=${module.bigquery.marts_dataset}&p=${var.project}&page=dataset"
