@@ -77,6 +77,25 @@ $(CHECKOV):
 deploy-test: venv build ## The deployment's scripts against stand-ins for the cloud; compose, Kubernetes and Docker files
 	PATH="$(abspath $(VENV))/bin:$$PATH" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
 	  $(VENV)/bin/python -m pytest -c tests/deploy/pytest.ini --rootdir tests/deploy -q tests/deploy
+	$(PYTHON) scripts/check_links.py
+	@$(MAKE) --no-print-directory workflow-test
+
+.PHONY: workflow-test
+workflow-test: ## Check the GitHub workflows with actionlint
+	scripts/actionlint.sh
+
+.PHONY: redpanda-test
+redpanda-test: venv build ## The broker suite against Redpanda in a container instead of Apache Kafka (needs docker)
+	BEATLYTICA_TEST_BROKER=redpanda BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/test_redpanda.py
+
+.PHONY: release-archive
+release-archive: ## dist/beatlytica-VERSION-TARGET_NAME.tar.gz with the program, completions and manual page, and its checksum
+	scripts/release-archive.sh "$(TARGET_NAME)"
+
+.PHONY: docs
+docs: ## Build the library's documentation and check the documents' links
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	$(PYTHON) scripts/check_links.py
 
 .PHONY: image
 image: build ## Build the engine's image with buildah around what is built

@@ -61,7 +61,9 @@ def engine_pid(process):
         try:
             if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "beatlytica":
                 return pid
-            waiting += map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+            # buildah is written in Go: any of its threads may have started the next process.
+            for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+                waiting += map(int, children.read_text().split())
         except OSError:
             continue
     return None
