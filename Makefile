@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .cache/venv
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BROKER := KAFKA_DATA=.cache/kafka/data scripts/kafka.sh
+CHECKOV := .cache/checkov/bin/checkov
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
@@ -56,6 +57,8 @@ check: lint ## Format, lints and unit tests: the quick one
 test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked
+	@$(MAKE) --no-print-directory terraform-test
+	@$(MAKE) --no-print-directory deploy-test
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
@@ -83,6 +86,88 @@ dashboards: venv ## Write dashboards/*.json anew from dashboards/src
 .PHONY: screenshots
 screenshots: venv build ## Take the pictures of the live page again (docs/images)
 	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(VENV)/bin/python tests/e2e/screenshots.py
+
+.PHONY: terraform-test
+terraform-test: $(CHECKOV) ## Validate, test and scan terraform/ (no cloud, no account)
+	scripts/terraform-test.sh
+	BC_SKIP_MAPPING=TRUE $(CHECKOV) --quiet --compact --framework terraform --directory terraform
+
+# An environment of its own: it pins much that other tests want newer.
+$(CHECKOV):
+	@mkdir -p .cache
+	$(PYTHON) -m venv .cache/checkov
+	.cache/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+
+.PHONY: deploy-test
+deploy-test: venv build ## The deployment's scripts against stand-ins for the cloud; compose, Kubernetes and Docker files
+	PATH="$(abspath $(VENV))/bin:$$PATH" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
+	  $(VENV)/bin/python -m pytest -c tests/deploy/pytest.ini --rootdir tests/deploy -q tests/deploy
+	$(PYTHON) scripts/check_links.py
+	@$(MAKE) --no-print-directory workflow-test
+
+.PHONY: workflow-test
+workflow-test: ## Check the GitHub workflows with actionlint
+	scripts/actionlint.sh
+
+.PHONY: redpanda-test
+redpanda-test: venv build ## The broker suite against Redpanda in a container instead of Apache Kafka (needs docker)
+	BEATLYTICA_TEST_BROKER=redpanda BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/test_redpanda.py
+
+.PHONY: release-archive
+release-archive: ## dist/beatlytica-VERSION-TARGET_NAME.tar.gz with the program, completions and manual page, and its checksum
+	scripts/release-archive.sh "$(TARGET_NAME)"
+
+.PHONY: docs
+docs: ## Build the library's documentation and check the documents' links
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	$(PYTHON) scripts/check_links.py
+
+.PHONY: image
+image: build ## Build the engine's image with buildah around what is built
+	scripts/image.sh $(TARGET)/debug/beatlytica localhost/beatlytica:dev
+
+.PHONY: image-test
+image-test: venv build ## Build the image, run the engine in it, and simulate a deployment with it
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/test_image.py tests/e2e/test_deployment.py
+
+.PHONY: up
+up: ## Run everything on this machine with docker: broker, engine, simulated listeners, Prometheus, Grafana, Airflow
+	@scripts/compose.sh up
+
+.PHONY: down
+down: ## Stop it (data stays in .compose and in volumes)
+	@scripts/compose.sh down
+
+# On Google Cloud: PROJECT=my-project [PROFILE=small|scale] [REGION=europe-west1] [NAME=beatlytica]; docs/setup.
+export PROJECT PROFILE REGION NAME TAG PLAN LAKE LAKE_BUCKET SERVICE
+
+.PHONY: deploy
+deploy: ## Google Cloud: make or update everything (PLAN=1 only shows what would be done)
+	@scripts/deploy/deploy.sh
+
+.PHONY: destroy
+destroy: ## Google Cloud: take everything away but the lake (LAKE=delete: the lake too)
+	@scripts/deploy/destroy.sh
+
+.PHONY: status
+status: ## Google Cloud: what runs, and how fresh the lake is
+	@scripts/deploy/status.sh
+
+.PHONY: logs
+logs: ## Google Cloud: follow the engine's log (SERVICE=airflow and so on)
+	@scripts/deploy/logs.sh
+
+.PHONY: tunnel
+tunnel: ## Google Cloud: reach charts, Grafana, Airflow and Kafka on 127.0.0.1
+	@scripts/deploy/tunnel.sh
+
+.PHONY: upgrade
+upgrade: ## Google Cloud: put what is checked out in place of what runs, without loss
+	@scripts/deploy/upgrade.sh
+
+.PHONY: rollback
+rollback: ## Google Cloud: go back to what ran before (TAG=... to another)
+	@scripts/deploy/rollback.sh
 
 .PHONY: test-slow
 test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes

@@ -18,6 +18,9 @@ need zstd command -v zstd
 need default-jre-headless command -v java
 need maven command -v mvn
 need chromium command -v chromium
+need buildah command -v buildah
+need debootstrap command -v debootstrap
+need shellcheck command -v shellcheck
 need python3-venv python3 -c 'import ensurepip, venv'
 
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -80,6 +80,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: EpochCommand,
     },
+    /// Asks the engine that runs on this machine whether it lives; exits with 1 if not.
+    Health {
+        /// Ask whether it is ready for traffic instead.
+        #[arg(long)]
+        ready: bool,
+    },
     /// Shows or checks the effective settings.
     Config {
         #[command(subcommand)]

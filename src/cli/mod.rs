@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod health;
 mod logging;
 mod manual;
 mod replay;
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
                 config::show(&loaded)?;
             }
         }
+        Command::Health { ready } => health::check(settings(&cli.settings)?.settings.http.listen, ready)?,
         Command::Replay(replay) => {
             let loaded = settings_with_log(&cli.settings)?;
             replay::replay(&loaded.settings.kafka, &replay)?;

@@ -1,0 +1,25 @@
+# Airflow with the DAGs, and dbt with the project, in an environment of its own: their dependencies do not agree.
+#
+#   docker build -f infra/airflow.Dockerfile -t beatlytica-airflow .
+ARG BASE=docker.io/library/python:3.11.14-slim-bookworm
+
+FROM ${BASE}
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY infra/airflow/requirements.txt /tmp/airflow.txt
+COPY dbt/requirements.txt /tmp/dbt.txt
+RUN python -m venv /opt/airflow/venv && /opt/airflow/venv/bin/pip install -r /tmp/airflow.txt \
+ && python -m venv /opt/dbt/venv && /opt/dbt/venv/bin/pip install -r /tmp/dbt.txt \
+ && useradd --uid 50000 --home-dir /opt/airflow --shell /usr/sbin/nologin airflow \
+ && mkdir -p /var/lib/airflow && chown airflow /var/lib/airflow
+COPY --chown=50000 infra/airflow /opt/beatlytica/infra/airflow
+COPY --chown=50000 dbt /opt/beatlytica/dbt
+COPY infra/stack/airflow.sh /usr/local/bin/start-airflow
+ENV PATH=/opt/airflow/venv/bin:/opt/dbt/venv/bin:$PATH \
+    AIRFLOW_HOME=/var/lib/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/beatlytica/infra/airflow/dags \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    BEATLYTICA_DBT_PROJECT=/opt/beatlytica/dbt \
+    BEATLYTICA_DBT=/opt/dbt/venv/bin/dbt
+USER 50000
+ENTRYPOINT ["/bin/sh", "/usr/local/bin/start-airflow"]

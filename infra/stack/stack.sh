@@ -1,0 +1,46 @@
+#!/bin/sh
+# stack.sh up | stop: the entry of the stack image. Needs DATA, a folder with the same path here and on the machine, and Docker's socket.
+set -eu
+files=$DATA/stack
+metadata=http://metadata.google.internal/computeMetadata/v1
+
+# A secret's value, by the machine's own account; it goes into a file that its container alone reads.
+secret() { # secret NAME OWNER
+  token=$(wget -q -O - --header 'Metadata-Flavor: Google' "$metadata/instance/service-accounts/default/token" | sed -nE 's/.*"access_token": *"([^"]+)".*/\1/p')
+  url=https://secretmanager.googleapis.com/v1/projects/$GOOGLE_CLOUD_PROJECT/secrets/$SECRET_PREFIX-$1/versions/latest:access
+  # Read from standard input, so that the token is no argument that others could see.
+  value=$(printf 'header = "Authorization: Bearer %s"\n' "$token" | curl -fsS --retry 20 --retry-delay 15 --retry-all-errors --config - "$url" | sed -nE 's/.*"data": *"([^"]+)".*/\1/p')
+  [ -n "$value" ] || { echo "secret $SECRET_PREFIX-$1 has no value; make deploy makes it" >&2; return 1; }
+  printf %s "$value" | base64 -d > "$DATA/secrets/$1.new"
+  chown "$2" "$DATA/secrets/$1.new"
+  chmod 0400 "$DATA/secrets/$1.new"
+  mv "$DATA/secrets/$1.new" "$DATA/secrets/$1"
+}
+
+# The users that the images run as, and no other, write there.
+folders() {
+  for each in redpanda:101 prometheus:65534 alertmanager:65534 grafana:472 airflow:50000; do
+    mkdir -p "$DATA/${each%:*}"
+    chown "${each#*:}" "$DATA/${each%:*}"
+  done
+}
+
+compose() { docker compose --file "$files/infra/compose.yaml" "$@"; }
+
+case ${1:-up} in
+up)
+  rm -rf "$files.new"
+  mkdir -p "$files.new" "$DATA/secrets"
+  chmod 0711 "$DATA/secrets"
+  cp -r /opt/beatlytica/. "$files.new/"
+  rm -rf "$files"
+  mv "$files.new" "$files"
+  folders
+  if [ -n "${SECRET_PREFIX:-}" ]; then
+    case ,$COMPOSE_PROFILES, in *,observability,*) secret grafana-password 472 ;; esac
+    case ,$COMPOSE_PROFILES, in *,airflow,*) secret airflow-password 50000 ;; esac
+  fi
+  compose up --detach --remove-orphans --quiet-pull ;;
+stop) compose stop --timeout 60 ;;
+*) echo "usage: stack up | stop" >&2; exit 2 ;;
+esac

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Takes everything away but the lake and Terraform's state; LAKE=delete takes the lake too, after its name was typed.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+require_settings destroy
+bucket_exists "$state_bucket" || fail "nothing of $NAME is deployed in $PROJECT (there is no gs://$state_bucket)"
+if [ "${LAKE:-keep}" = delete ]; then
+  printf 'gs://%s and every event in it will be deleted. Type its name to go on: ' "$lake_bucket"
+  read -r typed || true
+  [ "$typed" = "$lake_bucket" ] || fail "that is not its name; nothing was changed"
+fi
+terraform_init
+lake=$(terraform_here state list 2>/dev/null | grep 'google_storage_bucket.lake$' || true)
+tag=$(deployments | tail -1)
+terraform_variables "${tag:-none}"
+[ "$PROFILE" = scale ] && variables+=(-var deletion_protection=false)
+
+if [ "$PROFILE" = scale ] && terraform_here state list 2>/dev/null | grep -q google_container_cluster; then
+  say "Stopping the engine: it writes what it holds"
+  cluster_credentials
+  in_cluster delete statefulset engine --ignore-not-found --wait --timeout=120s || fail "the engine does not stop" "make logs PROFILE=scale shows why"
+  # Protection is an attribute: it has to be lifted before.
+  terraform_here apply -input=false -auto-approve "${variables[@]}" -target=module.engine || fail "the cluster's protection cannot be lifted"
+elif [ "$PROFILE" = small ]; then
+  say "Stopping the engine: it writes what it holds"
+  on_machine "sudo systemctl stop beatlytica" || note "the machine does not answer; what the engine held is read from Kafka no more"
+fi
+
+# Terraform may not destroy the lake (prevent_destroy): it forgets it, and a later deployment takes it over again.
+if [ -n "$lake" ]; then
+  say "Letting go of the lake"
+  terraform_here state rm "$lake" >/dev/null || fail "Terraform cannot forget the lake; nothing was destroyed"
+fi
+say "Destroying"
+terraform_here destroy -input=false -auto-approve "${variables[@]}" ||
+  fail "Terraform stopped half-way" "the lines above say why; make destroy again goes on where it stopped"
+
+if [ "${LAKE:-keep}" = delete ]; then
+  say "Deleting the lake"
+  gcloud storage rm --recursive "gs://$lake_bucket" --quiet || fail "gs://$lake_bucket could not be deleted" "make destroy LAKE=delete again"
+  note "deleted; within 30 days it can be brought back: gcloud storage restore"
+else
+  note "kept: gs://$lake_bucket (make deploy takes it over again; LAKE=delete removes it)"
+fi
+note "kept: gs://$state_bucket, a few kB, with the history of the state; gcloud storage rm --recursive removes it"

@@ -1,0 +1,107 @@
+# Shared by the scripts in this folder: settings, words, and the tools' calls. Settings come from the environment, as `make` passes
+# them: PROJECT, PROFILE (small), REGION, NAME, TAG, PLAN.
+# shellcheck shell=bash
+set -euo pipefail
+shopt -s inherit_errexit
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PROFILE=${PROFILE:-small}
+PROJECT=${PROJECT:-}
+REGION=${REGION:-europe-west1}
+NAME=${NAME:-beatlytica}
+environment=$root/terraform/environments/$PROFILE
+state_bucket=$PROJECT-$NAME-state
+lake_bucket=${LAKE_BUCKET:-$PROJECT-$NAME-lake}
+# shellcheck disable=SC2034 # for the scripts that read this file
+registry=$REGION-docker.pkg.dev/$PROJECT/$NAME
+# Seconds between two looks at something that takes time.
+poll=${DEPLOY_POLL:-10}
+
+say() { printf '\n== %s\n' "$*"; }
+note() { printf '   %s\n' "$*"; }
+fail() {
+  printf '\nerror: %s\n' "$1" >&2
+  shift
+  for line in "$@"; do printf '       %s\n' "$line" >&2; done
+  exit 1
+}
+
+require_settings() {
+  [ -n "$PROJECT" ] || fail "PROJECT is not set" "make $1 PROJECT=my-project-id" "gcloud projects list   shows your projects"
+  [ -d "$environment" ] || fail "PROFILE=$PROFILE is unknown" "PROFILE is small (one machine) or scale (managed Kafka, Kubernetes)"
+}
+
+# The commit, and a digest of what is not committed: one tag is one content.
+image_tag() {
+  local changes
+  [ -z "${TAG:-}" ] || { echo "$TAG"; return; }
+  changes=$(git -C "$root" status --porcelain)
+  if [ -z "$changes" ]; then
+    git -C "$root" rev-parse --short=12 HEAD
+  else
+    echo "$(git -C "$root" rev-parse --short=12 HEAD)-$({ git -C "$root" diff HEAD; echo "$changes"; } | sha256sum | cut -c1-8)"
+  fi
+}
+
+account() { gcloud auth list --filter=status:ACTIVE --format='value(account)' 2>/dev/null | head -1; }
+
+# The one sign-in of gcloud serves Terraform too; its token goes through the environment, which no other user sees.
+terraform_here() {
+  GOOGLE_OAUTH_ACCESS_TOKEN=$(gcloud auth print-access-token) || fail "gcloud gives no token" "gcloud auth login"
+  export GOOGLE_OAUTH_ACCESS_TOKEN
+  terraform -chdir="$environment" "$@"
+}
+
+terraform_init() {
+  terraform_here init -input=false -reconfigure -backend-config="bucket=$state_bucket" >/dev/null ||
+    fail "Terraform cannot open its state in gs://$state_bucket" "you need roles/storage.objectAdmin on that bucket; make deploy makes it"
+}
+
+# Flags that every plan, apply and destroy has. What a terraform.tfvars beside the environment says wins over TF_VAR_*.
+terraform_variables() { # terraform_variables TAG
+  export TF_VAR_operators=${TF_VAR_operators:-[\"user:$(account)\"]}
+  variables=(-var "project=$PROJECT" -var "region=$REGION" -var "name=$NAME" -var "image_tag=$1" -var "lake_bucket=$lake_bucket")
+}
+
+# A lake that outlived a former deployment is taken over.
+adopt_lake() {
+  if bucket_exists "$lake_bucket" && ! terraform_here state list 2>/dev/null | grep -q 'google_storage_bucket.lake$'; then
+    note "the lake gs://$lake_bucket is there already: it is taken over"
+    variables+=(-var adopt_lake=true)
+  fi
+}
+
+output() { terraform_here output -raw "$1"; }
+bucket_exists() { gcloud storage buckets describe "gs://$1" --project="$PROJECT" >/dev/null 2>&1; }
+
+# A command on the machine of the small profile, over Identity-Aware Proxy.
+on_machine() {
+  gcloud compute ssh "$(output instance)" --zone="$(output zone)" --project="$PROJECT" --tunnel-through-iap --quiet --command="$1"
+}
+
+in_cluster() { kubectl --namespace=beatlytica "$@"; }
+
+cluster_credentials() {
+  gcloud container clusters get-credentials "$(output cluster)" --region="$REGION" --project="$PROJECT" --dns-endpoint >/dev/null 2>&1 ||
+    fail "no access to the cluster" "you need roles/container.developer and gke-gcloud-auth-plugin (gcloud components install gke-gcloud-auth-plugin)"
+}
+
+# until_true SECONDS WHAT COMMAND...: repeats the command until it succeeds.
+until_true() {
+  local deadline=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if [ $SECONDS -ge "$deadline" ]; then return 1; fi
+    note "waiting for $what"
+    sleep "$poll"
+  done
+}
+
+# Which tags ran, newest last, beside Terraform's state.
+history_object=gs://$state_bucket/history/$PROFILE
+deployments() { gcloud storage cat "$history_object" 2>/dev/null || true; }
+remember_deployment() {
+  local former
+  former=$(deployments)
+  [ "$(tail -1 <<<"$former")" = "$1" ] || printf '%s\n' "$former" "$1" | sed '/^$/d' | gcloud storage cp - "$history_object" --quiet >/dev/null 2>&1
+}

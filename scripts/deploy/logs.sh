@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The engine's log, newest lines first, then as it grows. SERVICE names another container.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+require_settings logs
+service=${SERVICE:-engine}
+[[ $service =~ ^[a-z-]+$ ]] || fail "SERVICE=$service is no name of a container"
+terraform_init
+case $PROFILE in
+small) on_machine "sudo journalctl --no-pager -n 50 -u beatlytica; docker logs --tail 200 --follow beatlytica-$service-1" ;;
+scale)
+  cluster_credentials
+  in_cluster logs --tail=200 --follow "statefulset/$service" ;;
+esac

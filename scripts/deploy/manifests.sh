@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# manifests.sh TAG: prints infra/k8s with the values of this deployment, secrets included; they go to kubectl by a pipe alone.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+require_settings deploy
+tag=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -r "$root/infra/k8s" "$work/base"
+kafka() { terraform_here output -json kafka | tr -d '{}" \n' | tr ',' '\n' | sed -nE "s/^$1://p"; }
+# Brokers are several, with commas between them: taken whole.
+brokers=$(terraform_here output -json kafka | sed -nE 's/.*"brokers": *"([^"]*)".*/\1/p')
+protocol=$(kafka security_protocol)
+mkdir "$work/overlay"
+cat > "$work/overlay/engine.env" <<ENV
+BEATLYTICA__KAFKA__BROKERS=$brokers
+BEATLYTICA__KAFKA__SECURITY_PROTOCOL=$protocol
+BEATLYTICA__KAFKA__SASL_MECHANISM=$(kafka sasl_mechanism)
+BEATLYTICA__LAKE__URL=$(output lake_url)
+ENV
+cat > "$work/overlay/kustomization.yaml" <<YAML
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: beatlytica
+resources: [../base]
+images:
+  - name: beatlytica
+    newName: $registry/engine
+    newTag: $tag
+configMapGenerator:
+  - name: engine
+    envs: [engine.env]
+patches:
+  - target: {kind: ServiceAccount, name: engine}
+    patch: |-
+      - {op: add, path: /metadata/annotations, value: {iam.gke.io/gcp-service-account: $(output engine_account)}}
+YAML
+case $protocol in
+ssl)
+  in_cluster get secret kafka >/dev/null 2>&1 ||
+    fail "the cluster has no secret kafka with the engine's client certificate" "docs/setup/kafka.md, \"Managed Service for Apache Kafka\", shows how to make it; then make deploy again"
+  cat >> "$work/overlay/engine.env" <<ENV
+BEATLYTICA__KAFKA__SSL_CERTIFICATE_LOCATION=/var/run/kafka/tls.crt
+BEATLYTICA__KAFKA__SSL_KEY_LOCATION=/var/run/kafka/tls.key
+ENV
+  ;;
+sasl_ssl)
+  umask 077
+  for part in username password; do
+    gcloud secrets versions access latest --secret="$NAME-kafka-$part" --project="$PROJECT" > "$work/overlay/$part" ||
+      fail "secret $NAME-kafka-$part cannot be read" "you need roles/secretmanager.secretAccessor on it"
+  done
+  printf 'secretGenerator:\n  - name: kafka\n    options: {disableNameSuffixHash: true}\n    files: [username, password]\n' >> "$work/overlay/kustomization.yaml"
+  ;;
+esac
+kubectl kustomize "$work/overlay"

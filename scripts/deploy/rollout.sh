@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# rollout.sh TAG: has the machine or the cluster run what was applied. The engine is told to stop, writes what it holds, and its
+# successor goes on at the same offsets.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+require_settings deploy
+tag=$1
+say "Rolling out $tag"
+case $PROFILE in
+small)
+  # A new machine starts by itself, but answers no SSH for a minute.
+  until_true "${DEPLOY_BOOT_DEADLINE:-600}" "the machine" on_machine true ||
+    fail "the machine answers no SSH over Identity-Aware Proxy" "is $(account) among the operators? gcloud compute ssh $(output instance) --zone=$(output zone) --tunnel-through-iap --troubleshoot"
+  on_machine "sudo systemctl reload-or-restart beatlytica" ||
+    fail "the containers could not be started" "make logs shows why" ;;
+scale)
+  cluster_credentials
+  "$root/scripts/deploy/manifests.sh" "$tag" | kubectl apply --server-side --field-manager=beatlytica --force-conflicts -f - >/dev/null || fail "Kubernetes refused the manifests" "the lines above say why"
+  in_cluster rollout status statefulset/engine --timeout="${DEPLOY_BOOT_DEADLINE:-900}s" ||
+    fail "the engine does not become ready" "make logs PROFILE=scale shows why; make rollback PROFILE=scale goes back" ;;
+esac

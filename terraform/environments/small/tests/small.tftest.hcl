@@ -1,0 +1,138 @@
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = {
+      number = "123456789"
+    }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      email  = "some@some-project.iam.gserviceaccount.com"
+      member = "serviceAccount:some@some-project.iam.gserviceaccount.com"
+      name   = "projects/some-project/serviceAccounts/some@some-project.iam.gserviceaccount.com"
+    }
+  }
+}
+
+# Planned, not applied, where the lake is in it: `terraform test` could not take it away again.
+variables {
+  project   = "some-project"
+  image_tag = "abc123"
+  operators = ["user:op@example.com"]
+}
+
+run "the_whole_of_it" {
+  command = plan
+
+  assert {
+    condition     = length(output.public_addresses) == 0
+    error_message = "Nothing has a public address."
+  }
+  assert {
+    condition     = toset(output.lake_permissions) == toset(["storage.objects.create", "storage.objects.get", "storage.objects.list"])
+    error_message = "The machine neither overwrites nor deletes objects of the lake."
+  }
+  assert {
+    condition     = output.lake_url == "gs://some-project-beatlytica-lake" && output.zone == "europe-west1-b"
+    error_message = "Names follow from project and region."
+  }
+  assert {
+    condition     = strcontains(output.next_steps, "make tunnel PROJECT=some-project")
+    error_message = "The next steps name the project."
+  }
+  assert {
+    condition     = toset(output.secrets) == toset(["beatlytica-grafana-password", "beatlytica-airflow-password"])
+    error_message = "Two passwords are needed."
+  }
+  assert {
+    condition     = google_project_iam_member.bigquery_jobs.role == "roles/bigquery.jobUser"
+    error_message = "The machine may run queries, on data that the datasets let it read."
+  }
+}
+
+run "a_second_system_beside_the_first" {
+  command = plan
+  variables {
+    name        = "beta"
+    lake_bucket = "beta-lake"
+    simulate    = false
+    airflow     = false
+    kms_key     = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+  }
+
+  assert {
+    condition     = output.lake_url == "gs://beta-lake" && output.instance == "beta"
+    error_message = "Another name makes another system."
+  }
+}
+
+run "a_zone_elsewhere" {
+  command = plan
+  variables {
+    zone = "us-central1-a"
+  }
+  expect_failures = [var.zone]
+}
+
+run "a_project_name_is_no_id" {
+  command = plan
+  variables {
+    project = "My Project"
+  }
+  expect_failures = [var.project]
+}
+
+run "a_zone_is_no_region" {
+  command = plan
+  variables {
+    region = "europe-west1-b"
+  }
+  expect_failures = [var.region]
+}
+
+run "a_bad_name" {
+  command = plan
+  variables {
+    name = "B"
+  }
+  expect_failures = [var.name]
+}
+
+run "latest_cannot_be_rolled_back" {
+  command = plan
+  variables {
+    image_tag = "latest"
+  }
+  expect_failures = [var.image_tag]
+}
+
+run "nobody_could_come_in" {
+  command = plan
+  variables {
+    operators = []
+  }
+  expect_failures = [var.operators]
+}
+
+run "operators_are_people" {
+  command = plan
+  variables {
+    operators = ["allUsers"]
+  }
+  expect_failures = [var.operators]
+}
+
+run "a_key_by_its_short_name" {
+  command = plan
+  variables {
+    kms_key = "k"
+  }
+  expect_failures = [var.kms_key]
+}
+
+run "bad_labels" {
+  command = plan
+  variables {
+    labels = { Team = "Music" }
+  }
+  expect_failures = [var.labels]
+}

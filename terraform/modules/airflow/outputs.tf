@@ -1,0 +1,14 @@
+output "name" {
+  description = "Name of the environment."
+  value       = google_composer_environment.this.name
+}
+
+output "web" {
+  description = "Address of Airflow's page; it asks for a Google sign-in."
+  value       = google_composer_environment.this.config[0].airflow_uri
+}
+
+output "dags" {
+  description = "Where DAGs are copied to."
+  value       = google_composer_environment.this.config[0].dag_gcs_prefix
+}

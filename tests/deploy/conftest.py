@@ -1,0 +1,75 @@
+"""A world of stand-ins in which the deployment's scripts run for real."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = ("gcloud", "docker", "terraform", "kubectl", "gke-gcloud-auth-plugin")
+
+
+class World:
+    """What exists in the cloud, what was asked, and the scripts that ask."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        standin = pathlib.Path(__file__).with_name("standin.py").read_text().split("\n", 1)[1]
+        for name in PROGRAMS:
+            self.install(name, f"#!{sys.executable} -IS\n{standin}")
+        self.write({
+            "account": "me@example.com", "project": "some-project", "billing": "True", "cpus": 24, "terraform": "1.11.4",
+            "buckets": [], "state": [], "images": [], "history": [], "fail": {}, "looks": 0, "empty_looks": 0, "probes": 0,
+            "unready_probes": 0, "secrets": {}, "outputs": {"secrets": ["beatlytica-grafana-password", "beatlytica-airflow-password"]},
+        })
+
+    def install(self, name, text):
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def remove(self, name):
+        (self.bin / name).unlink()
+
+    def write(self, world):
+        (self.folder / "world.json").write_text(json.dumps(world))
+
+    @property
+    def now(self):
+        return json.loads((self.folder / "world.json").read_text())
+
+    def change(self, **values):
+        self.write({**self.now, **values})
+
+    def calls(self, pattern=""):
+        """Calls that match, in order; each a dictionary of call and stdin."""
+        log = self.folder / "calls.jsonl"
+        entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return [entry for entry in entries if re.search(pattern, entry["call"])]
+
+    def forget_calls(self):
+        (self.folder / "calls.jsonl").unlink(missing_ok=True)
+
+    def run(self, script, code=0, stdin="", **environment):
+        """Runs a script of scripts/deploy, which must end with `code`; gives all it printed."""
+        ended = subprocess.run(
+            [str(ROOT / "scripts" / "deploy" / f"{script}.sh")], input=stdin, text=True, capture_output=True, timeout=120,
+            env={
+                "PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.folder), "STANDIN_WORLD": str(self.folder), "DEPLOY_POLL": "0.05",
+                "PROJECT": "some-project", "TAG": "abc123", **environment,
+            },
+        )
+        printed = ended.stdout + ended.stderr
+        assert ended.returncode == code, f"exit code {ended.returncode}\n{printed}"
+        return printed
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)

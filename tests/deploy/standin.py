@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Stands in for gcloud, docker, terraform, kubectl: records what is asked, answers as far as the world in WORLD goes, and fails where it says.
+
+The world is a JSON file: what exists, and `fail`: pattern => how often a call that matches it fails.
+"""
+
+import fcntl
+import json
+import os
+import pathlib
+import re
+import sys
+
+FOLDER = pathlib.Path(os.environ["STANDIN_WORLD"])
+
+
+def main():
+    program = pathlib.Path(sys.argv[0]).name
+    arguments = sys.argv[1:]
+    call = " ".join([program, *arguments])
+    takes_input = "--data-file=-" in arguments or (program == "kubectl" and "-f -" in call) or call.startswith("gcloud storage cp -")
+    given = sys.stdin.read() if takes_input else ""
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        world = json.loads((FOLDER / "world.json").read_text())
+        with (FOLDER / "calls.jsonl").open("a") as log:
+            entry = {"call": call, "stdin": given, "token": bool(os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN"))}
+            log.write(json.dumps(entry) + "\n")
+        for pattern, times in world["fail"].items():
+            if times and re.search(pattern, call):
+                world["fail"][pattern] = times - 1
+                (FOLDER / "world.json").write_text(json.dumps(world))
+                sys.exit(f"{program}: a planned failure")
+        code = ANSWERS[program](world, arguments, given)
+        (FOLDER / "world.json").write_text(json.dumps(world))
+    sys.exit(code)
+
+
+def gcloud(world, arguments, given):
+    call = " ".join(arguments)
+    bucket = next((part[5:].split("/")[0] for part in arguments if part.startswith("gs://")), "")
+    if call.startswith("auth list"):
+        print(world["account"])
+    elif call.startswith("auth print-access-token"):
+        print("the-token")
+    elif call.startswith("projects describe"):
+        if arguments[2] != world["project"]:
+            return 1
+        print("123456789")
+    elif call.startswith("billing projects describe"):
+        print(world["billing"])
+    elif call.startswith("compute regions describe"):
+        print(f"SSDS,500,0\nCPUS,{world['cpus']},0")
+    elif call.startswith("storage buckets describe"):
+        return 0 if bucket in world["buckets"] else 1
+    elif call.startswith("storage buckets create"):
+        world["buckets"].append(bucket)
+    elif call.startswith("storage rm"):
+        world["buckets"].remove(bucket)
+    elif call.startswith("storage objects list"):
+        world["looks"] += 1
+        if world["looks"] > world["empty_looks"]:
+            print("lake/v1/listen_events/event_date=2026-01-01/event_hour=00/e001-p00000-0-9.parquet")
+    elif call.startswith("storage cat"):
+        print("\n".join(world["history"]))
+    elif call.startswith("storage cp -"):
+        world["history"] = given.split()
+    elif call.startswith("artifacts repositories describe"):
+        return 0 if "module.registry" in world["state"] else 1
+    elif call.startswith("artifacts docker images describe"):
+        return 0 if arguments[4] in world["images"] else 1
+    elif call.startswith("secrets versions list"):
+        print("1" if arguments[3] in world["secrets"] else "", end="")
+    elif call.startswith("secrets versions add"):
+        world["secrets"][arguments[3]] = given
+    elif call.startswith("secrets versions access"):
+        name = next(part.split("=")[1] for part in arguments if part.startswith("--secret="))
+        print(world["secrets"][name], end="")
+    elif call.startswith("compute ssh") and "readyz" in call:
+        world["probes"] += 1
+        return 0 if world["probes"] > world["unready_probes"] else 22
+    return 0
+
+
+def docker(world, arguments, given):
+    if arguments[0] == "push":
+        world["images"].append(arguments[-1])
+    return 0
+
+
+OUTPUTS = {
+    "instance": "beatlytica", "zone": "europe-west1-b", "cluster": "beatlytica", "simulate": "true",
+    "lake_url": "gs://some-project-beatlytica-lake", "engine_account": "engine@some-project.iam.gserviceaccount.com",
+    "next_steps": "make status, and so on",
+}
+
+
+def terraform(world, arguments, given):
+    arguments = [part for part in arguments if not part.startswith("-chdir=")]
+    variables = dict(part.split("=", 1) for part in arguments if "=" in part and not part.startswith("-"))
+    targets = [part.split("=")[1] for part in arguments if part.startswith("-target=")]
+    if arguments[0] == "version":
+        print(json.dumps({"terraform_version": world["terraform"]}))
+    elif arguments[0] == "apply":
+        world["state"] = sorted({*world["state"], *(targets or ["module.registry", "module.services", "module.host"])})
+        if not targets and "module.lake.google_storage_bucket.lake" not in world["state"]:
+            lake = variables["lake_bucket"]
+            if lake in world["buckets"] and variables.get("adopt_lake") != "true":
+                return 1
+            world["buckets"] = sorted({*world["buckets"], lake})
+            world["state"].append("module.lake.google_storage_bucket.lake")
+    elif arguments[:2] == ["state", "list"]:
+        print("\n".join(world["state"]))
+    elif arguments[:2] == ["state", "rm"]:
+        world["state"].remove(arguments[2])
+    elif arguments[0] == "destroy":
+        if "module.lake.google_storage_bucket.lake" in world["state"]:
+            return 1
+        world["state"] = []
+    elif arguments[:2] == ["output", "-json"]:
+        print(json.dumps(world["outputs"][arguments[2]]))
+    elif arguments[:2] == ["output", "-raw"]:
+        value = {**OUTPUTS, **world["outputs"]}.get(arguments[2])
+        if value is None:
+            return 1
+        print(value, end="")
+    return 0
+
+
+def kubectl(world, arguments, given):
+    if "kustomize" in arguments:
+        overlay = pathlib.Path(arguments[-1])
+        print("\n".join(path.read_text() for path in sorted(overlay.iterdir())))
+    return 0
+
+
+ANSWERS = {"gcloud": gcloud, "docker": docker, "terraform": terraform, "kubectl": kubectl, "gke-gcloud-auth-plugin": lambda *_: 0}
+main()

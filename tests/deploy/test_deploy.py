@@ -1,0 +1,245 @@
+"""`make deploy` and its kin against stand-ins for the cloud: the order, re-runs, failures half-way, and what is said."""
+
+import re
+
+import pytest
+
+STEPS = [
+    r"gcloud projects describe", r"gcloud billing", r"gcloud services enable", r"gcloud storage buckets create gs://some-project-beatlytica-state",
+    r"gcloud storage buckets update .* --versioning", r"terraform .* init .*bucket=some-project-beatlytica-state", r"terraform .* apply .*-target=module.registry",
+    r"docker build .*engine:abc123", r"docker push .*engine:abc123", r"docker push .*stack:abc123", r"terraform .* apply (?!.*-target)",
+    r"gcloud secrets versions add", r"gcloud compute ssh .*reload-or-restart beatlytica", r"gcloud compute ssh .*readyz",
+    r"gcloud storage objects list gs://some-project-beatlytica-lake/lake/v1", r"gcloud storage cp - gs://some-project-beatlytica-state/history/small",
+]
+
+
+def in_order(world, steps):
+    calls = [entry["call"] for entry in world.calls()]
+    at = 0
+    for step in steps:
+        found = [number for number in range(at, len(calls)) if re.search(step, calls[number])]
+        assert found, f"{step} is not among, or not behind:\n" + "\n".join(calls)
+        at = found[0]
+
+
+def test_from_nothing_to_running(world):
+    world.change(unready_probes=3, empty_looks=2)
+    printed = world.run("deploy")
+    in_order(world, STEPS)
+    assert "make status, and so on" in printed and "Running: abc123" in printed
+    assert world.now["history"] == ["abc123"]
+    assert "waiting for the engine to be ready" in printed and "waiting for the first Parquet object" in printed
+
+
+def test_no_secret_on_a_command_line_nor_printed(world):
+    printed = world.run("deploy")
+    secrets = world.now["secrets"]
+    assert set(secrets) == {"beatlytica-grafana-password", "beatlytica-airflow-password"}
+    assert all(len(value) >= 24 for value in secrets.values()) and len(set(secrets.values())) == 2
+    for value in [*secrets.values(), "the-token"]:
+        assert value not in printed
+        assert not [entry for entry in world.calls() if value in entry["call"]]
+    assert all(entry["token"] for entry in world.calls(r"^terraform .* (apply|init)"))
+
+
+def test_again_changes_nothing_that_is_there(world):
+    world.run("deploy")
+    secrets = world.now["secrets"]
+    world.forget_calls()
+    world.run("deploy")
+    for not_again in (r"buckets create", r"docker (build|push)", r"-target=", r"secrets versions add", r"adopt_lake"):
+        assert not world.calls(not_again), not_again
+    assert world.calls(r"terraform .* apply") and world.now["secrets"] == secrets
+    assert world.now["history"] == ["abc123"]
+
+
+def test_plan_changes_nothing(world):
+    printed = world.run("deploy", PLAN="1")
+    assert "gs://some-project-beatlytica-state would be made" in printed
+    assert world.calls(r"terraform .* plan .*image_tag=abc123")
+    changing = r"apply|create|update|enable|push|build|versions add|cp |compute ssh|destroy|state rm"
+    assert not world.calls(changing), world.calls(changing)
+    world.run("deploy")
+    world.forget_calls()
+    world.run("deploy", PLAN="1")
+    assert world.calls(r"terraform .* init .*backend-config") and not world.calls(changing)
+
+
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        (r"gcloud services enable", "roles/serviceusage.serviceUsageAdmin"),
+        (r"gcloud storage buckets create", "choose another NAME"),
+        (r"gcloud storage buckets update", "cannot keep versions"),
+        (r"terraform .* init", "cannot open its state"),
+        (r"terraform .* apply .*-target", "could not make the registry"),
+        (r"docker build .*airflow", "cannot be built"),
+        (r"docker push .*stack", "roles/artifactregistry.writer"),
+        (r"terraform .* apply (?!.*-target)", "make deploy again goes on where it stopped"),
+        (r"gcloud secrets versions add", "roles/secretmanager.admin"),
+        (r"reload-or-restart", "make logs shows why"),
+    ],
+)
+def test_a_failure_half_way_is_said_and_the_next_run_goes_on(world, step, words):
+    world.change(fail={step: 1})
+    printed = world.run("deploy", code=1)
+    assert words in printed, printed
+    assert world.now["history"] == []
+    built = len(world.calls(r"docker push"))
+    world.forget_calls()
+    world.run("deploy")
+    assert world.now["history"] == ["abc123"]
+    assert built + len(world.calls(r"docker push")) - (1 if "push" in step else 0) == 4, "an image was pushed twice"
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"account": ""}, "gcloud auth login"),
+        ({"project": "another"}, "gcloud projects create some-project"),
+        ({"billing": "False"}, "gcloud billing projects link some-project"),
+        ({"cpus": 1}, "CPUs left"),
+        ({"terraform": "1.5.7"}, "terraform 1.5.7 is too old"),
+        ({"fail": {"docker info": 1}}, "docker does not answer"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_done(world, values, words):
+    world.change(**values)
+    printed = world.run("deploy", code=1)
+    assert words in printed and "nothing was changed" in printed
+    assert not world.calls(r"create|enable|apply|push")
+
+
+def test_all_that_is_missing_is_said_at_once(world):
+    world.remove("terraform")
+    world.remove("docker")
+    world.change(billing="False")
+    printed = world.run("deploy", code=1)
+    for words in ("terraform is not installed", "docker is not installed", "billing is off", "3 of the conditions"):
+        assert words in printed
+
+
+def test_settings_are_asked_for(world):
+    assert "make deploy PROJECT=my-project-id" in world.run("deploy", code=1, PROJECT="")
+    assert "PROFILE=huge is unknown" in world.run("deploy", code=1, PROFILE="huge")
+
+
+def test_an_engine_that_never_is_ready(world):
+    world.change(unready_probes=10**6)
+    printed = world.run("deploy", code=1, DEPLOY_READY_DEADLINE="1")
+    assert "the engine is not ready" in printed and "docs/setup/debugging.md" in printed
+    assert world.now["history"] == []
+
+
+def test_a_lake_that_stays_empty(world):
+    world.change(empty_looks=10**6)
+    assert "nothing reached gs://some-project-beatlytica-lake" in world.run("deploy", code=1, DEPLOY_DATA_DEADLINE="1")
+    world.change(outputs={**world.now["outputs"], "simulate": "false"})
+    assert "docs/setup/kafka.md" in world.run("deploy", DEPLOY_DATA_DEADLINE="1")
+
+
+def test_destroy_keeps_the_lake_and_deploy_takes_it_over_again(world):
+    world.run("deploy")
+    world.forget_calls()
+    printed = world.run("destroy")
+    in_order(world, [r"systemctl stop beatlytica", r"terraform .* state rm module.lake", r"terraform .* destroy"])
+    assert "kept: gs://some-project-beatlytica-lake" in printed
+    assert "some-project-beatlytica-lake" in world.now["buckets"] and world.now["state"] == []
+    assert not world.calls(r"storage rm") and not world.calls(r"destroy .*adopt_lake")
+    world.forget_calls()
+    assert "taken over" in world.run("deploy")
+    assert world.calls(r"apply .*adopt_lake=true")
+
+
+def test_the_lake_goes_only_when_its_name_is_typed(world):
+    world.run("deploy")
+    world.forget_calls()
+    assert "nothing was changed" in world.run("destroy", code=1, stdin="yes\n", LAKE="delete")
+    assert not world.calls(r"state rm|destroy|storage rm|ssh")
+    world.run("destroy", stdin="some-project-beatlytica-lake\n", LAKE="delete")
+    assert world.now["buckets"] == ["some-project-beatlytica-state"]
+    in_order(world, [r"terraform .* destroy", r"gcloud storage rm --recursive gs://some-project-beatlytica-lake"])
+
+
+def test_destroy_that_stops_half_way_goes_on(world):
+    world.run("deploy")
+    world.change(fail={r"terraform .* destroy": 1})
+    assert "make destroy again" in world.run("destroy", code=1)
+    assert "some-project-beatlytica-lake" in world.now["buckets"]
+    world.run("destroy")
+    assert world.now["state"] == []
+
+
+def test_nothing_to_destroy(world):
+    assert "nothing of beatlytica is deployed" in world.run("destroy", code=1)
+
+
+def test_upgrade_and_rollback(world):
+    assert "make deploy PROJECT=some-project" in world.run("upgrade", code=1)
+    world.run("deploy", TAG="one")
+    world.run("upgrade", TAG="two")
+    assert world.now["history"] == ["one", "two"]
+    world.forget_calls()
+    printed = world.run("rollback", TAG="")
+    assert "From two back to one" in printed
+    assert world.calls(r"apply .*image_tag=one") and not world.calls(r"docker build")
+    assert world.now["history"][-1] == "one"
+    assert "the registry has no" in world.run("rollback", code=1, TAG="never")
+
+
+def test_rollback_of_the_first(world):
+    world.run("deploy", TAG="one")
+    assert "nothing ran before one" in world.run("rollback", code=1, TAG="")
+
+
+def test_tunnel_logs_and_status(world):
+    world.run("deploy")
+    world.forget_calls()
+    world.run("tunnel")
+    tunnel = world.calls(r"compute ssh")[0]["call"]
+    assert "--tunnel-through-iap" in tunnel and "-L 127.0.0.1:8080:127.0.0.1:8080" in tunnel and "-L 127.0.0.1:19092" in tunnel
+    world.run("logs", SERVICE="airflow")
+    assert world.calls(r"docker logs .*beatlytica-airflow-1")
+    assert "is no name" in world.run("logs", code=1, SERVICE="a; rm -rf /")
+    assert "abc123" in world.run("status")
+
+
+SCALE = {
+    "secrets": [],
+    "kafka": {"brokers": "one:9192,two:9192", "security_protocol": "ssl", "sasl_mechanism": ""},
+}
+
+
+def test_scale_with_managed_kafka(world):
+    world.change(outputs={**SCALE, "simulate": None})
+    world.run("deploy", PROFILE="scale")
+    in_order(world, [
+        r"terraform .* apply (?!.*-target)", r"get-credentials beatlytica .*--dns-endpoint", r"get secret kafka", r"kubectl kustomize", r"kubectl apply",
+        r"rollout status statefulset/engine", r"exec statefulset/engine -- /usr/bin/beatlytica health --ready",
+    ])
+    applied = world.calls(r"kubectl apply")[0]["stdin"]
+    assert "BEATLYTICA__KAFKA__BROKERS=one:9192,two:9192" in applied and "newTag: abc123" in applied
+    assert "BEATLYTICA__KAFKA__SSL_CERTIFICATE_LOCATION" in applied
+    world.change(fail={r"get secret kafka": 1})
+    assert "Managed Service for Apache Kafka" in world.run("deploy", code=1, PROFILE="scale")
+
+
+def test_scale_with_brokers_of_ones_own(world):
+    kafka = {"brokers": "one:9092", "security_protocol": "sasl_ssl", "sasl_mechanism": "SCRAM-SHA-512"}
+    world.change(outputs={"secrets": ["beatlytica-kafka-username", "beatlytica-kafka-password"], "kafka": kafka, "simulate": None})
+    printed = world.run("deploy", code=1, PROFILE="scale")
+    assert "secret beatlytica-kafka-username has no value" in printed and "--data-file=-" in printed
+    world.change(secrets={"beatlytica-kafka-username": "me", "beatlytica-kafka-password": "hush-hush"})
+    printed = world.run("deploy", PROFILE="scale")
+    assert "hush-hush" not in printed
+    assert not [entry for entry in world.calls() if "hush-hush" in entry["call"]]
+    assert "hush-hush" in world.calls(r"kubectl apply")[0]["stdin"]
+
+
+def test_scale_is_destroyed_after_its_protection_was_lifted(world):
+    world.change(outputs={**SCALE, "simulate": None})
+    world.run("deploy", PROFILE="scale")
+    world.change(state=[*world.now["state"], "module.engine.google_container_cluster.this"])
+    world.forget_calls()
+    world.run("destroy", PROFILE="scale")
+    in_order(world, [r"delete statefulset engine", r"apply .*deletion_protection=false .*-target=module.engine", r"state rm", r"destroy .*deletion_protection=false"])
