@@ -1,0 +1,47 @@
+"""Lakes that the engine wrote and the marts that the project makes of them."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from harness import Broker, Engine, replay  # noqa: E402
+from tables import PARTITIONS, TABLES  # noqa: E402
+from truth import connect, input_file, load  # noqa: E402
+
+from project import Project  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    """One Kafka node for all tests."""
+    with Broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory, broker):
+    """The project built on the whole of Eventsim's output."""
+    folder = tmp_path_factory.mktemp("full")
+    replay(broker, folder, {table: [input_file(table)] for table in TABLES}, PARTITIONS)
+    engine = Engine(broker, folder / "engine")
+    engine.start("run", "--exit-at-end").succeed(600)
+    for table in TABLES:
+        broker.delete_topic(table)
+    project = Project(engine.lake, folder / "marts")
+    project.run("build")
+    yield project
+    engine.discard()
+
+
+@pytest.fixture(scope="session")
+def truth(full):
+    """The input files in `input`, the built marts in `built`."""
+    db = connect()
+    load(db)
+    db.execute(f"attach '{full.database}' as built (read_only)")
+    db.execute("set search_path = 'memory.main'")
+    yield db
+    db.close()
