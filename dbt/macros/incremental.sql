@@ -46,9 +46,12 @@
 
 {# Starts of the touched periods, as text; none when the whole table is built. #}
 {% macro changed_periods(period=none, back=none, forward=none) %}
-  {#- Named before the return, so that dbt sees them when it parses. -#}
-  {% set dependencies = [ref('lake_applied'), ref('lake_objects')] %}
-  {% if not execute or not is_incremental() %}{{ return(none) }}{% endif %}
+  {% if not execute %}
+    {#- So that dbt sees them when it parses. -#}
+    {% set dependencies = [ref('lake_applied'), ref('lake_objects')] %}
+    {{ return(none) }}
+  {% endif %}
+  {% if not is_incremental() %}{{ return(none) }}{% endif %}
   {% set applied = applied_batch(this.name) %}
   {% if applied is none %}{{ return(none) }}{% endif %}
   {% set spec = config.get('meta')['replaces'] %}
@@ -82,12 +85,11 @@
 {# A condition for the rows of these periods in a table whose partitions are dates. #}
 {% macro in_periods(periods, period=none, column=none, partition=none) %}
   {% if not execute %}{{ return('true') }}{% endif %}
-  {% set spec = config.get('meta')['replaces'] %}
-  {% set period = period or ('hour' if spec.period == 'key' else spec.period) %}
   {% set partition = partition or 'event_date' %}
   {% if periods is none %}{{ return(partition ~ " >= date '1970-01-01'") }}{% endif %}
   {% if periods == [] %}{{ return('false and ' ~ partition ~ " >= date '1970-01-01'") }}{% endif %}
-  {% if period == 'hour' %}
+  {% set spec = config.get('meta')['replaces'] %}
+  {% if (period or ('hour' if spec.period == 'key' else spec.period)) == 'hour' %}
     {% set dates = [] %}
     {% for each in periods %}{% if each[:10] not in dates %}{% do dates.append(each[:10]) %}{% endif %}{% endfor %}
     {{ return(partition ~ " in (date '" ~ dates | join("', date '") ~ "') and " ~ (column or 'event_hour')
@@ -120,6 +122,12 @@
   {% set days = [] %}
   {% for each in [hours | min, hours | max] %}{% do days.append(modules.datetime.date.fromisoformat(each[:10])) %}{% endfor %}
   {{ return(column ~ " >= date '" ~ (days[0] - reach_days) ~ "' and " ~ column ~ " <= date '" ~ (days[1] + reach_days) ~ "'") }}
+{% endmacro %}
+
+{# A condition for the keys that `relation` has in these hours. #}
+{% macro touched(key, relation, hours) %}
+  {% if hours is none %}{{ return('true') }}{% endif %}
+  {{ return(key ~ ' in (select touched.' ~ key ~ ' from ' ~ relation ~ ' as touched where ' ~ in_periods(hours) ~ ')') }}
 {% endmacro %}
 
 {# The rows of the target that this run replaces. #}

@@ -56,7 +56,7 @@
 
 {% macro month_of(date) %}{{ return(adapter.dispatch('month_of')(date)) }}{% endmacro %}
 {% macro duckdb__month_of(date) %}cast(date_trunc('month', {{ date }}) as date){% endmacro %}
-{% macro bigquery__month_of(date) %}date_trunc({{ date }}, month){% endmacro %}
+{% macro bigquery__month_of(date) %}cast(date_trunc({{ date }}, month) as date){% endmacro %}
 
 {# 7-day periods counted from `anchor`, a date before all others. #}
 {% macro week_of(date, anchor) -%}

@@ -66,7 +66,7 @@ select
   count(distinct user_id) as users
 from {{ ref('user_spans') }}
 where {{ where }}
-group by 1, 2, 3
+group by period_start, dimension, member
 {%- if not loop.last %}
 union all
 {%- endif %}

@@ -18,7 +18,8 @@ HISTORY = {"lake_applied": None, "lake_ranges": ["batch"], "lake_objects": ["bat
 class Project:
     """The project over the lake in folder `lake`, its database and dbt's artifacts in `folder`."""
 
-    def __init__(self, lake, folder, **environment):
+    def __init__(self, lake, folder, profiles=DBT, **environment):
+        self.profiles = profiles
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.database = self.folder / "marts.duckdb"
@@ -36,7 +37,7 @@ class Project:
     def command(self, *arguments):
         """A dbt command line."""
         dbt = str(pathlib.Path(sys.executable).parent / "dbt")
-        return [dbt, "--no-use-colors", *arguments, "--project-dir", str(DBT), "--profiles-dir", str(DBT)]
+        return [dbt, "--no-use-colors", *arguments, "--project-dir", str(DBT), "--profiles-dir", str(self.profiles)]
 
     def start(self, *arguments):
         """Starts dbt; its output goes into a file."""
@@ -59,10 +60,9 @@ class Project:
         db.execute("set TimeZone = 'UTC'")
         return db
 
-    def statuses(self):
-        """Node name -> status of the last run."""
-        results = json.loads((self.folder / "target" / "run_results.json").read_text())["results"]
-        return {each["unique_id"].split(".", 2)[2]: each["status"] for each in results}
+    def manifest(self):
+        """dbt's description of the project as of the last command."""
+        return json.loads((self.folder / "target" / "manifest.json").read_text())
 
 
 def tables(db):

@@ -50,6 +50,4 @@ select
   cast(null as bigint) as year
 from heard
 group by song_key
-{%- if hours is not none %}
-having song_key in (select plays.song_key from {{ ref('plays') }} as plays where {{ in_periods(hours) }})
-{%- endif %}
+having {{ touched('song_key', ref('plays'), hours) }}

@@ -13,9 +13,7 @@ with spans as (
   from {{ ref('user_spans') }}
   where
     event_date >= date '1970-01-01'
-    {%- if hours is not none %}
-    and user_id in (select touched.user_id from {{ ref('user_spans') }} as touched where {{ in_periods(hours) }})
-    {%- endif %}
+    and {{ touched('user_id', ref('user_spans'), hours) }}
   window user_time as (partition by user_id order by event_hour, span_number)
 ),
 

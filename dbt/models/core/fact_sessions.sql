@@ -10,9 +10,7 @@ with slices as (
   from {{ ref('session_hours') }}
   where
     {{ days_around(hours, var('max_session_hours')) }}
-    {%- if hours is not none %}
-    and session_id in (select touched.session_id from {{ ref('session_hours') }} as touched where {{ in_periods(hours) }})
-    {%- endif %}
+    and {{ touched('session_id', ref('session_hours'), hours) }}
 )
 
 select

@@ -1,6 +1,6 @@
 {{ config(meta={'replaces': {'period': 'nothing'}}) }}
 
-{#- The engine decides a range only after the receipt of the one before, so what is new lies behind the known end of its chain. -#}
+{#- A range is decided only after the receipt of the one before: what is new lies behind the known end of its chain. -#}
 {%- set seen = {} -%}
 {%- if execute and is_incremental() -%}
   {%- set heads -%}
@@ -17,10 +17,16 @@ with entries as (
 
 known as (
   -- Batches go on counting when this table is built anew: everything is then new to every model.
-  select coalesce(max(through_batch), 0) as last_batch from {{ ref('lake_applied') }}
+  select
+    '' as entry,
+    coalesce(max(through_batch), 0) as batch
+  from {{ ref('lake_applied') }}
   {%- if is_incremental() %}
   union all
-  select coalesce(max(batch), 0) as last_batch from {{ this }}
+  select
+    entry,
+    batch
+  from {{ this }}
   {%- endif %}
 )
 
@@ -39,10 +45,6 @@ select
   entries.schema_version,
   entries.code_version,
   entries.objects,
-  (select max(known.last_batch) + 1 from known) as batch
+  (select max(known.batch) + 1 from known) as batch
 from entries
-where
-  entries.is_receipted
-  {%- if is_incremental() %}
-  and entries.entry not in (select this_table.entry from {{ this }} as this_table)
-  {%- endif %}
+where entries.is_receipted and entries.entry not in (select known.entry from known)

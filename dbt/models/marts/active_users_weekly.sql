@@ -10,24 +10,33 @@ with active as (
   {{ active_users(monday_of('event_date'), days_in_periods(periods, 'monday_week')) | indent(2) }}
 ),
 
-daily as (
+days as (
   select
     {{ monday_of('event_date') }} as period_start,
+    event_date,
     dimension,
     member,
-    sum(users) as user_days,
-    max(count_of_days.days) as days
-  from {{ ref('active_users_daily') }} as active_daily
-  inner join (
-    select
-      {{ monday_of('event_date') }} as counted_period,
-      count(distinct event_date) as days
-    from {{ ref('active_users_daily') }}
-    where {{ days_in_periods(periods, 'monday_week') }}
-    group by 1
-  ) as count_of_days on {{ monday_of('active_daily.event_date') }} = count_of_days.counted_period
+    users
+  from {{ ref('active_users_daily') }}
   where {{ days_in_periods(periods, 'monday_week') }}
-  group by 1, 2, 3
+),
+
+lengths as (
+  select
+    period_start,
+    count(distinct event_date) as days
+  from days
+  group by period_start
+),
+
+daily as (
+  select
+    period_start,
+    dimension,
+    member,
+    sum(users) as user_days
+  from days
+  group by period_start, dimension, member
 )
 
 select
@@ -35,10 +44,11 @@ select
   active.dimension,
   active.member,
   active.users,
-  {{ ratio('daily.user_days', 'daily.days * active.users') }} as stickiness
+  {{ ratio('daily.user_days', 'lengths.days * active.users') }} as stickiness
 from active
 inner join daily
   on
     active.period_start = daily.period_start
     and active.dimension = daily.dimension
     and active.member = daily.member
+inner join lengths on active.period_start = lengths.period_start

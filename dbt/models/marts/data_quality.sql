@@ -41,15 +41,35 @@ ranges as (
 
 measures as (
   {%- for measure in ['records', 'duplicates', 'without_user', 'without_session', 'without_level'] %}
-  select source_table as topic, event_date, '{{ measure }}' as measure, {{ measure }} as amount from by_day
+  select
+    source_table as topic,
+    event_date,
+    '{{ measure }}' as measure,
+    {{ measure }} as amount
+  from by_day
   union all
   {%- endfor %}
-  select topic, event_date, 'rejected' as measure, row_count as amount from rejected
+  select
+    topic,
+    event_date,
+    'rejected' as measure,
+    row_count as amount
+  from rejected
   union all
-  select 'auth_events' as topic, event_date, 'repeated_sign_ins' as measure, repeats as amount from repeats
+  select
+    'auth_events' as topic,
+    event_date,
+    'repeated_sign_ins' as measure,
+    repeats as amount
+  from repeats
   {%- for measure in ['gap_offsets', 'lost', 'holes'] %}
   union all
-  select topic, cast(null as date) as event_date, '{{ measure }}' as measure, {{ measure }} as amount from ranges
+  select
+    topic,
+    cast(null as date) as event_date,
+    '{{ measure }}' as measure,
+    {{ measure }} as amount
+  from ranges
   {%- endfor %}
 )
 

@@ -64,13 +64,13 @@ folded as (
     account_age,
     gender,
     level,
-    case when listeners >= {{ var('k_anonymity') }} then state else 'other' end as state,
+    case when listeners >= {{ var('k_anonymity') }} then state else 'other' end as shown_state,
     sum(listeners) as listeners,
     sum(plays) as plays,
     sum(counted_plays) as counted_plays,
     sum(listened_ms) as listened_ms
   from exact
-  group by 1, 2, 3, 4, 5
+  group by month_start, account_age, gender, level, shown_state
 )
 
 select
@@ -78,7 +78,7 @@ select
   account_age,
   gender,
   level,
-  state,
+  shown_state as state,
   cast(listeners as bigint) as listeners,
   cast(plays as bigint) as plays,
   cast(counted_plays as bigint) as counted_plays,

@@ -8,9 +8,7 @@
 {%- set days = changed_periods('day') %}
 
 with receipted as (
-  select
-    object_name,
-    kind
+  select object_name
   from {{ ref('lake_objects') }}
   where kind in ('data', 'song_counts', 'user_activity') and {{ in_periods(days, 'day') }}
 ),
@@ -25,8 +23,8 @@ streamed_songs as (
   from {{ ref('stg_song_counts') }}
   where
     {{ in_periods(days, 'day') }}
-    and lake_object in (select object_name from receipted where kind = 'song_counts')
-  group by 1, 2, 3, 4
+    and lake_object in (select receipted.object_name from receipted)
+  group by event_hour, artist, song, level
 ),
 
 recounted_songs as (
@@ -37,7 +35,7 @@ recounted_songs as (
     level,
     count(*) as plays
   from {{ ref('stg_listen_events') }}
-  where {{ in_periods(hours) }} and lake_object in (select object_name from receipted where kind = 'data')
+  where {{ in_periods(hours) }} and lake_object in (select receipted.object_name from receipted)
   group by event_hour, artist, song, level
 ),
 
@@ -71,7 +69,7 @@ streamed_users as (
   where
     {{ in_periods(days, 'day') }}
     and user_id is not null
-    and lake_object in (select object_name from receipted where kind = 'user_activity')
+    and lake_object in (select receipted.object_name from receipted)
 ),
 
 recounted_users as (
@@ -106,9 +104,19 @@ users as (
 ),
 
 compared as (
-  select event_hour, 'song_counts' as count_table, streamed, recounted from songs
+  select
+    event_hour,
+    'song_counts' as count_table,
+    streamed,
+    recounted
+  from songs
   union all
-  select event_hour, 'user_activity' as count_table, streamed, recounted from users
+  select
+    event_hour,
+    'user_activity' as count_table,
+    streamed,
+    recounted
+  from users
 )
 
 select
@@ -120,4 +128,4 @@ select
   cast(sum(streamed) - sum(recounted) as bigint) as difference,
   count(case when streamed != recounted then 1 end) as differing_groups
 from compared
-group by 1, 2, 3
+group by event_date, event_hour, count_table

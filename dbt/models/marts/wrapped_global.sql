@@ -57,7 +57,7 @@ named as (
       partition by measured.year, measured.kind
       order by
         measured.counted_plays desc, measured.listeners desc, measured.listened_ms desc,
-        coalesce(songs.artistName, artists.name), songs.title
+        coalesce(songs.artistName, artists.name) asc, songs.title asc
     ) as place
   from measured
   left join {{ ref('dim_songs') }} as songs on measured.kind = 'song' and measured.item_key = songs.songKey

@@ -37,7 +37,7 @@ top_songs as (
     user_id,
     song_key,
     plays,
-    row_number() over (partition by year, user_id order by plays desc, listened_ms desc, song_key) as place
+    row_number() over (partition by year, user_id order by plays desc, listened_ms desc, song_key asc) as place
   from (
     select
       year,
@@ -56,7 +56,7 @@ top_artists as (
     user_id,
     artist_key,
     plays,
-    row_number() over (partition by year, user_id order by plays desc, listened_ms desc, artist_key) as place
+    row_number() over (partition by year, user_id order by plays desc, listened_ms desc, artist_key asc) as place
   from (
     select
       year,
@@ -74,7 +74,7 @@ top_hours as (
     year,
     user_id,
     hour_of_day,
-    row_number() over (partition by year, user_id order by listened_ms desc, hour_of_day) as place
+    row_number() over (partition by year, user_id order by listened_ms desc, hour_of_day asc) as place
   from (
     select
       year,
@@ -82,8 +82,16 @@ top_hours as (
       cast(extract(hour from event_hour) as bigint) as hour_of_day,
       sum(listened_ms) as listened_ms
     from heard
-    group by 1, 2, 3
+    group by year, user_id, hour_of_day
   ) as by_hour
+),
+
+listening_days as (
+  select distinct
+    year,
+    user_id,
+    event_date
+  from heard
 ),
 
 numbered_days as (
@@ -92,7 +100,7 @@ numbered_days as (
     user_id,
     event_date,
     row_number() over (partition by year, user_id order by event_date) as nth_day
-  from (select distinct year, user_id, event_date from heard) as listening_days
+  from listening_days
 ),
 
 runs as (
