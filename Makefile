@@ -9,6 +9,10 @@ VENV := .cache/venv
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BROKER := KAFKA_DATA=.cache/kafka/data scripts/kafka.sh
 CHECKOV := .cache/checkov/bin/checkov
+DBT_VENV := .cache/dbt-venv
+EMULATOR_VENV := .cache/bigquery-venv
+LAKE ?= .demo/lake
+MARTS ?= .demo/marts.duckdb
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
@@ -60,6 +64,7 @@ test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory terraform-test
 	@$(MAKE) --no-print-directory deploy-test
 	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory dbt-test
 
 .PHONY: e2e
 e2e: venv build ## End-to-end tests alone: real broker, real input
@@ -168,6 +173,30 @@ upgrade: ## Google Cloud: put what is checked out in place of what runs, without
 .PHONY: rollback
 rollback: ## Google Cloud: go back to what ran before (TAG=... to another)
 	@scripts/deploy/rollback.sh
+
+.PHONY: dbt-venv
+dbt-venv: $(DBT_VENV)/.complete ## Make the Python environment of dbt and its tests
+
+$(DBT_VENV)/.complete: dbt/requirements.txt tests/dbt/requirements.txt
+	@mkdir -p .cache
+	$(PYTHON) -m venv $(DBT_VENV)
+	$(DBT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dbt/requirements.txt
+	@touch $@
+
+$(EMULATOR_VENV)/.complete: tests/dbt/emulator-requirements.txt
+	@mkdir -p .cache
+	$(PYTHON) -m venv $(EMULATOR_VENV)
+	$(EMULATOR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: dbt-test
+dbt-test: dbt-venv $(EMULATOR_VENV)/.complete broker-jars build ## Tests of the marts: DuckDB, and BigQuery's emulator
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
+	  $(DBT_VENV)/bin/python -m pytest -c tests/dbt/pytest.ini --rootdir tests/dbt -v tests/dbt
+
+.PHONY: marts
+marts: dbt-venv ## Build the marts from the lake in the folder LAKE (.demo/lake) into MARTS (.demo/marts.duckdb)
+	@LAKE="$(LAKE)" MARTS="$(MARTS)" DBT="$(DBT_VENV)/bin/dbt" scripts/marts.sh
 
 .PHONY: test-slow
 test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes

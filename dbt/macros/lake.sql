@@ -1,0 +1,157 @@
+{# Where the lake is and how its files become relations: files in place on DuckDB, external tables on BigQuery. #}
+
+{# The lake's root without a trailing slash: a folder for DuckDB, gs://bucket/prefix for BigQuery. #}
+{% macro lake_root() -%}
+  {{ return(env_var('BEATLYTICA__LAKE__URL', '').replace('file://', '').rstrip('/')) }}
+{%- endmacro %}
+
+{% macro check_lake_url() %}
+  {% if execute and lake_root() == '' %}
+    {% do exceptions.raise_compiler_error(
+      "BEATLYTICA__LAKE__URL is not set: name the lake, e.g. file:///data/lake (DuckDB) or gs://bucket/prefix (BigQuery)") %}
+  {% endif %}
+{% endmacro %}
+
+{# A file's name as the ledger gives it, below the lake's root. #}
+{% macro object_name(file_name) -%}
+substr({{ file_name }}, {{ lake_root() | length + 2 }})
+{%- endmacro %}
+
+{# Columns of the lake's tables: name and type, in the lake's order. #}
+{% macro lake_columns(table) %}
+  {% set device = [('city', 'string'), ('zip', 'string'), ('state', 'string'), ('user_agent', 'string'),
+                   ('lon', 'double'), ('lat', 'double')] %}
+  {% set user = [('user_id', 'bigint'), ('last_name', 'string'), ('first_name', 'string'), ('gender', 'string'),
+                 ('registration', 'timestamp'), ('tag', 'string')] %}
+  {% set track = [('artist', 'string'), ('song', 'string'), ('duration', 'double')] %}
+  {% set raw_track = [('song_raw', 'string'), ('artist_raw', 'string')] %}
+  {% set time = [('ts', 'timestamp'), ('session_id', 'bigint')] %}
+  {% set auth = [('auth', 'string')] %}
+  {% set level = [('level', 'string'), ('item_in_session', 'bigint')] %}
+  {% set origin = [('kafka_epoch', 'bigint'), ('kafka_partition', 'bigint'), ('kafka_offset', 'bigint'),
+                   ('kafka_timestamp', 'timestamp')] %}
+  {% set extra = [('extra', 'string')] %}
+  {% set columns = {
+    'listen_events': track + time + auth + level + device + user + raw_track + origin + extra,
+    'page_view_events': time + [('page', 'string')] + auth + [('method', 'string'), ('status', 'bigint')] + level
+                        + device + user + track + raw_track + origin + extra,
+    'auth_events': time + level + device + user + [('success', 'boolean')] + origin + extra,
+    'status_change_events': time + auth + level + device + user + origin + extra,
+    'song_counts': [('pane_start', 'timestamp'), ('artist', 'string'), ('song', 'string'), ('level', 'string'),
+                    ('plays', 'bigint')],
+    'user_activity': [('pane_start', 'timestamp'), ('user_id', 'bigint'), ('level', 'string'), ('gender', 'string'),
+                      ('state', 'string')],
+  } %}
+  {{ return(columns[table]) }}
+{% endmacro %}
+
+{# The typed rows of a lake table, each with the object that holds it. `hourly`: its folders name the event hour. #}
+{% macro lake_table(table, hourly=true) %}
+select
+  {%- for name, type in lake_columns(table) %}
+  {% if type == 'timestamp' -%}
+  {{ utc_timestamp(name) }} as {{ name }},
+  {%- else -%}
+  cast({{ name }} as {{ double_type() if type == 'double' else type }}) as {{ name }},
+  {%- endif -%}
+  {%- endfor %}
+  event_date,
+  {%- if hourly %}
+  {{ hour_of('event_date', 'event_hour') }} as event_hour,
+  {%- endif %}
+  {{ object_name(file_name_column()) }} as lake_object
+from {{ lake_files(table, hourly) }}
+{%- endmacro %}
+
+{% macro file_name_column() %}{{ return('_file_name' if target.type == 'bigquery' else 'filename') }}{% endmacro %}
+
+{% macro lake_files(table, hourly) %}{{ return(adapter.dispatch('lake_files')(table, hourly)) }}{% endmacro %}
+
+{% macro bigquery__lake_files(table, hourly) %}{{ return(source('lake', table)) }}{% endmacro %}
+
+{# DuckDB refuses a pattern without a file; a table that no event has reached yet is empty, which is no error. #}
+{% macro duckdb__lake_files(table, hourly) %}
+  {%- if execute -%}
+    {%- set pattern = lake_root() ~ '/lake/v1/' ~ table ~ ('/*/*/*.parquet' if hourly else '/*/*.parquet') -%}
+    {%- if run_query("select count(*) from (select file from glob('" ~ pattern ~ "') limit 1)").rows[0][0] == 0 -%}
+      {{ return(duckdb_empty_files(table, hourly)) }}
+    {%- endif -%}
+  {%- endif -%}
+  {{ return(source('lake', table)) }}
+{% endmacro %}
+
+{% macro duckdb_empty_files(table, hourly) -%}
+(
+  select
+  {%- for name, type in lake_columns(table) %}
+    cast(null as {{ 'timestamp with time zone' if type == 'timestamp' else type }}) as {{ name }},
+  {%- endfor %}
+    cast(null as date) as event_date,
+    {% if hourly %}cast(null as bigint) as event_hour,{% endif %}
+    cast(null as string) as filename
+  where false
+)
+{%- endmacro %}
+
+{# Decisions with their receipts, one row an entry. `seen`: highest end already known of each chain, to read only what follows. #}
+{% macro ledger_entries(seen={}) %}
+with files as (
+  select
+    line,
+    {{ object_name(file_name_column()) }} as object_name
+  from {{ source('lake', 'ledger') }}
+  where true
+  {%- for chain, known in seen.items() %}
+    and (
+      {{ file_name_column() }} not like '{{ lake_root() }}/ledger/v1/{{ chain }}/%'
+      or {{ file_name_column() }} >= '{{ lake_root() }}/ledger/v1/{{ chain }}/{{ "%020d" | format(known) }}'
+    )
+  {%- endfor %}
+),
+
+decisions as (
+  select
+    object_name as entry,
+    {{ json_text('line', '$.topic') }} as topic,
+    {{ json_text('line', '$.table') }} as table_name,
+    cast({{ json_text('line', '$.epoch') }} as bigint) as kafka_epoch,
+    cast({{ json_text('line', '$.partition') }} as bigint) as kafka_partition,
+    cast({{ json_text('line', '$.start') }} as bigint) as start_offset,
+    cast({{ json_text('line', '$.end') }} as bigint) as end_offset,
+    {{ json_text('line', '$.kind') }} as kind,
+    cast({{ json_text('line', '$.records') }} as bigint) as records,
+    cast({{ json_text('line', '$.watermark') }} as bigint) as watermark_ms,
+    cast({{ json_text('line', '$.schema_version') }} as bigint) as schema_version,
+    {{ json_text('line', '$.code_version') }} as code_version
+  from files
+  where object_name not like '%.done.json' and object_name not like '%/epoch.json'
+),
+
+receipts as (
+  select
+    replace(object_name, '.done.json', '.json') as entry,
+    cast({{ json_text('line', '$.lost') }} as bigint) as lost,
+    {{ json_document('line', '$.objects') }} as objects
+  from files
+  where object_name like '%.done.json'
+)
+
+select
+  decisions.entry,
+  decisions.topic,
+  decisions.table_name,
+  decisions.kafka_epoch,
+  decisions.kafka_partition,
+  decisions.start_offset,
+  decisions.end_offset,
+  decisions.kind,
+  decisions.records,
+  decisions.watermark_ms,
+  decisions.schema_version,
+  decisions.code_version,
+  receipts.entry is not null as is_receipted,
+  receipts.lost,
+  receipts.objects
+from decisions
+left join receipts on decisions.entry = receipts.entry
+{%- endmacro %}

@@ -1,0 +1,50 @@
+{{ config(meta={'replaces': {'period': 'nothing'}}) }}
+
+{#- A range is decided only after the receipt of the one before: what is new lies behind the known end of its chain. -#}
+{%- set seen = {} -%}
+{%- if execute and is_incremental() -%}
+  {%- set heads -%}
+    select topic, kafka_epoch, kafka_partition, max(end_offset) from {{ this }} group by 1, 2, 3 order by 1, 2, 3
+  {%- endset -%}
+  {%- for row in run_query(heads).rows -%}
+    {%- do seen.update({row[0] ~ '/e' ~ '%03d' | format(row[1]) ~ '/p' ~ '%05d' | format(row[2]): row[3]}) -%}
+  {%- endfor -%}
+{%- endif -%}
+
+with entries as (
+  {{ ledger_entries(seen) | indent(2) }}
+),
+
+known as (
+  -- Batches go on counting when this table is built anew: everything is then new to every model.
+  select
+    '' as entry,
+    coalesce(max(through_batch), 0) as batch
+  from {{ ref('lake_applied') }}
+  {%- if is_incremental() %}
+  union all
+  select
+    entry,
+    batch
+  from {{ this }}
+  {%- endif %}
+)
+
+select
+  entries.entry,
+  entries.topic,
+  entries.table_name,
+  entries.kafka_epoch,
+  entries.kafka_partition,
+  entries.start_offset,
+  entries.end_offset,
+  entries.kind,
+  entries.records,
+  entries.lost,
+  entries.watermark_ms,
+  entries.schema_version,
+  entries.code_version,
+  entries.objects,
+  (select max(known.batch) + 1 from known) as batch
+from entries
+where entries.is_receipted and entries.entry not in (select known.entry from known)

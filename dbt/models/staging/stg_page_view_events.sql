@@ -1,0 +1,1 @@
+{{ lake_table('page_view_events') }}

@@ -1,0 +1,1 @@
+{{ lake_table('song_counts', hourly=false) }}

@@ -1,0 +1,1 @@
+{{ lake_table('status_change_events') }}

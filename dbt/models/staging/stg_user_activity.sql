@@ -1,0 +1,1 @@
+{{ lake_table('user_activity', hourly=false) }}

@@ -1,0 +1,3 @@
+select *
+from {{ ref('demographics') }}
+where listeners < {{ var('k_anonymity') }}
