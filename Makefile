@@ -213,8 +213,8 @@ deny: ## Check licences, advisories and sources of all dependencies
 	  $(CARGO) install --locked --root .cache/cargo cargo-deny
 	PATH="$$PATH:$(abspath .cache/cargo/bin)" $(CARGO) deny --all-features check
 
-.PHONY: docs
-docs: ## Write the pages anew that are generated from the code
+.PHONY: pages
+pages: ## Write the pages anew that are generated from the code
 	BEATLYTICA_WRITE_DOCS=1 $(CARGO) test --locked --lib -q page_ >/dev/null
 
 .PHONY: prometheus

@@ -1,8 +1,10 @@
 //! All wiring: who talks to whom, mailbox capacities and why. Built from the end of the flow to its beginning.
 
+mod demo;
 mod notify;
 mod verify;
 
+pub use demo::{DemoOptions, demo};
 use notify::Notifier;
 pub use verify::{Verdict, VerifyOptions, verify};
 

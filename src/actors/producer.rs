@@ -85,19 +85,37 @@ struct TopicNames {
     events: Topics,
     /// Whether an event's line feed is part of the record, as Eventsim has it.
     line_feeds: bool,
+    /// How many partitions each topic of events has, where [`partition_of`] is to choose among them.
+    partitions: Option<i32>,
+}
+
+/// The partition of an event with this key, for a sender who has to know it.
+pub fn partition_of(key: i64, partitions: i32) -> i32 {
+    i32::try_from(key.rem_euclid(i64::from(partitions.max(1)))).unwrap_or_default()
 }
 
 impl Producer {
     /// A producer into `topic`, at most `rate` records a second.
     pub fn new(client: Arc<RecordProducer>, topic: &str, rate: Option<u32>) -> Self {
         let pace = rate.map(|rate| Pace { rate: rate.max(1), sent: 0, since: None });
-        let topics = TopicNames { lines: topic.to_owned(), events: Topics::default(), line_feeds: false };
+        let topics = TopicNames {
+            lines: topic.to_owned(),
+            events: Topics::default(),
+            line_feeds: false,
+            partitions: None,
+        };
         Self { client, topics: Arc::new(topics), pace, stopped: false, simulated: 0 }
     }
 
     /// A producer of simulated events into `topics`, as fast as they come; with `line_feeds` each record ends with one.
-    pub fn of_events(client: Arc<RecordProducer>, topics: Topics, line_feeds: bool) -> Self {
-        let topics = TopicNames { lines: String::new(), events: topics, line_feeds };
+    /// [`partition_of`] chooses the partition where `partitions` says how many each topic has, else the client does.
+    pub fn of_events(
+        client: Arc<RecordProducer>,
+        topics: Topics,
+        line_feeds: bool,
+        partitions: Option<i32>,
+    ) -> Self {
+        let topics = TopicNames { lines: String::new(), events: topics, line_feeds, partitions };
         Self { client, topics: Arc::new(topics), pace: None, stopped: false, simulated: 0 }
     }
 }
@@ -125,7 +143,7 @@ impl Handler<Produce> for Producer {
             }
             for line in message.chunk.lines() {
                 let origin = Origin { file: message.file, line: line.number };
-                client.enqueue(&topics.lines, line.key.map(str::as_bytes), line.value, origin).await?;
+                client.enqueue(&topics.lines, None, line.key.map(str::as_bytes), line.value, origin).await?;
             }
             Ok(client.check()?)
         };
@@ -151,7 +169,8 @@ impl Handler<ProduceRecords> for Producer {
                 let origin = Origin { file: kind as usize, line: number };
                 let key = digits.format(record.envelope.key()).as_bytes();
                 let value = if topics.line_feeds { record.line } else { record.json() };
-                client.enqueue(topics.events.name(kind), Some(key), value, origin).await?;
+                let partition = topics.partitions.map(|count| partition_of(record.envelope.key(), count));
+                client.enqueue(topics.events.name(kind), partition, Some(key), value, origin).await?;
             }
             client.check()?;
             records.clear();

@@ -1,6 +1,7 @@
 //! The arguments.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -63,6 +64,8 @@ pub(super) enum Command {
         #[arg(long)]
         exit_at_end: bool,
     },
+    /// Shows everything at once: simulated listeners, a broker, the engine, a lake and the live page, in this process.
+    Demo(DemoArgs),
     /// Sends files of JSON lines into a topic, keyed by listener.
     Replay(ReplayArgs),
     /// Simulates a music service's listeners, into topics, files or standard output.
@@ -124,6 +127,22 @@ pub(super) struct ReplayArgs {
     /// Create the topic with N partitions if it does not exist.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     pub(super) create_partitions: Option<i32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Where the lake is kept; a second start goes on with it.
+    #[arg(long, value_name = "FOLDER", default_value = "beatlytica-data")]
+    pub(super) folder: PathBuf,
+    /// Listeners.
+    #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) users: u32,
+    /// Seed of all chance.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// How much of the past is simulated before the live events.
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = super::simulate::args::duration)]
+    pub(super) history: Duration,
 }
 
 #[derive(Debug, Subcommand)]

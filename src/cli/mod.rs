@@ -13,9 +13,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::{ConfigError, Loaded, load};
-use crate::pipeline::{self, RunOptions, Verdict, VerifyOptions};
-use args::{Cli, Command, ConfigCommand, EpochCommand};
+use crate::config::{ConfigError, Loaded, Override, Settings, load, load_demo};
+use crate::pipeline::{self, DemoOptions, RunOptions, Verdict, VerifyOptions};
+use args::{Cli, Command, ConfigCommand, DemoArgs, EpochCommand};
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,14 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
             }
         }
         Command::Health { ready } => health::check(settings(&cli.settings)?.settings.http.listen, ready)?,
+        Command::Demo(demo) => {
+            let settings = demo_settings(&cli.settings, &demo)?;
+            crate::descriptors::raise_limit();
+            let options = DemoOptions { users: demo.users, seed: demo.seed, history: demo.history };
+            if pipeline::demo(settings, options)? == Verdict::Damaged {
+                return Ok(Outcome::Damaged);
+            }
+        }
         Command::Replay(replay) => {
             let loaded = settings_with_log(&cli.settings)?;
             replay::replay(&loaded.settings.kafka, &replay)?;
@@ -100,10 +108,24 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
 }
 
 fn settings(args: &args::SettingsArgs) -> Result<Loaded, ConfigError> {
-    // Variables that are not UTF-8 cannot be settings of ours.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    load(args.config.as_deref(), environment, &args.overrides())
+    load(args.config.as_deref(), environment(), &args.overrides())
+}
+
+/// The variables that can be settings: those that are UTF-8.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn demo_settings(args: &args::SettingsArgs, demo: &DemoArgs) -> anyhow::Result<Settings> {
+    let folder = std::path::absolute(&demo.folder)?;
+    let url = url::Url::from_file_path(&folder)
+        .map_err(|()| anyhow::anyhow!("--folder {} cannot be a URL", folder.display()))?;
+    let folder = Override { key: "lake.url", flag: "--folder", value: url.into() };
+    let flags: Vec<Override> = std::iter::once(folder).chain(args.overrides()).collect();
+    let loaded = load_demo(args.config.as_deref(), environment(), &flags)?;
+    logging::start(&loaded.settings.log)?;
+    Ok(loaded.settings)
 }
 
 fn settings_with_log(args: &args::SettingsArgs) -> anyhow::Result<Loaded> {

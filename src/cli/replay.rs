@@ -14,7 +14,7 @@ use super::args::ReplayArgs;
 use crate::actors::producer::{Flush, Produce, ProduceError, Producer, StopProducing, chunk_records};
 use crate::config::KafkaSettings;
 use crate::kafka::lines::LineReader;
-use crate::kafka::producer::RecordProducer;
+use crate::kafka::producer::{Compression, RecordProducer};
 use crate::kafka::topics::{self, TopicError};
 use crate::progress::Bar;
 
@@ -77,7 +77,7 @@ async fn ensure_topic(settings: &KafkaSettings, args: &ReplayArgs) -> Result<(),
 }
 
 async fn send(settings: &KafkaSettings, args: &ReplayArgs, input: Input) -> anyhow::Result<()> {
-    let client = Arc::new(RecordProducer::new(settings).map_err(anyhow::Error::msg)?);
+    let client = Arc::new(RecordProducer::new(settings, Compression::Lz4).map_err(anyhow::Error::msg)?);
     let producer = Producer::new(Arc::clone(&client), &args.topic, args.rate).start();
     let started = Instant::now();
     let input = Arc::new(input);

@@ -10,7 +10,7 @@ use super::*;
 use crate::actors::producer::{Produce, ProduceError, Producer, StopProducing};
 use crate::actors::supervisor::MAILBOX;
 use crate::kafka::lines::LineReader;
-use crate::kafka::producer::RecordProducer;
+use crate::kafka::producer::{Compression, RecordProducer};
 
 #[test]
 fn a_full_supervisor_refuses_events_and_takes_them_later() {
@@ -57,7 +57,7 @@ fn a_full_producer_holds_the_reader_back_keeps_its_pace_and_stops() {
         let mut settings = load(None, [], &[]).expect("defaults").settings.kafka;
         // Nobody listens there: records wait in the client's queue.
         settings.brokers = "127.0.0.1:1".into();
-        let client = Arc::new(RecordProducer::new(&settings).expect("a client"));
+        let client = Arc::new(RecordProducer::new(&settings, Compression::Lz4).expect("a client"));
         let producer = Producer::new(client, TOPIC, Some(10)).start();
         let start = Instant::now();
         let mut chunks = chunks(6).into_iter();

@@ -12,7 +12,7 @@ use super::args::SimulateArgs;
 use super::plan::Plan;
 use crate::actors::producer::{Flush, ProduceError, ProduceRecords, Producer};
 use crate::config::KafkaSettings;
-use crate::kafka::producer::RecordProducer;
+use crate::kafka::producer::{Compression, RecordProducer};
 use crate::kafka::topics::{self, TopicError};
 use crate::schemas::EventKind;
 use crate::simulator::{Compat, Fate, RecordBuffer, write_truth};
@@ -88,9 +88,9 @@ async fn topics(settings: &KafkaSettings, create: Option<i32>, plan: &Plan) -> a
             }
         }
     }
-    let client = Arc::new(RecordProducer::new(settings).map_err(anyhow::Error::msg)?);
+    let client = Arc::new(RecordProducer::new(settings, Compression::Lz4).map_err(anyhow::Error::msg)?);
     let line_feeds = plan.config.compat == Compat::Eventsim;
-    let producer = Producer::of_events(client, settings.topics.clone(), line_feeds).start();
+    let producer = Producer::of_events(client, settings.topics.clone(), line_feeds, None).start();
     Ok(Target::Topics { producer, pending: None })
 }
 

@@ -23,9 +23,8 @@ pub async fn open_epoch(
 ) -> Result<(u32, EpochRecord), ChainError> {
     check_topic(topic)?;
     let epoch = newest_epoch(store, topic).await?.unwrap_or(1);
-    let name = Name::Epoch { topic: topic.to_owned(), epoch }.to_string();
-    let record = match store.read(&name).await? {
-        Some(body) => EpochRecord::parse(&name, &body)?,
+    let record = match epoch_record(store, topic, epoch).await? {
+        Some(record) => record,
         None => create_epoch(store, topic, epoch, EpochRecord::new(cluster_id, topic_id)).await?,
     };
     check_identity(topic, epoch, &record, cluster_id, topic_id)?;
@@ -43,6 +42,20 @@ pub async fn newest_epoch(store: &dyn Store, topic: &str) -> Result<Option<u32>,
         _ => None,
     };
     Ok(folders.iter().filter_map(number).max())
+}
+
+/// What an epoch was opened with; none where there is no such epoch.
+///
+/// # Errors
+/// The store's; a record that is damaged.
+pub async fn epoch_record(
+    store: &dyn Store,
+    topic: &str,
+    epoch: u32,
+) -> Result<Option<EpochRecord>, ChainError> {
+    let name = Name::Epoch { topic: topic.to_owned(), epoch }.to_string();
+    let body = store.read(&name).await?;
+    Ok(body.map(|body| EpochRecord::parse(&name, &body)).transpose()?)
 }
 
 /// Creates an epoch record, or gives the one that stands.
@@ -125,12 +138,9 @@ pub async fn open_next_epoch(
     let Some(epoch) = newest_epoch(store.as_ref(), topic).await? else {
         return Ok(open_epoch(store.as_ref(), topic, cluster_id, topic_id).await?.0);
     };
-    let name = Name::Epoch { topic: topic.to_owned(), epoch }.to_string();
-    if let (Some(body), Some(_)) = (store.read(&name).await?, topic_id) {
-        let record = EpochRecord::parse(&name, &body)?;
-        if record == EpochRecord::new(cluster_id, topic_id) {
-            return Ok(epoch);
-        }
+    let standing = epoch_record(store.as_ref(), topic, epoch).await?;
+    if topic_id.is_some() && standing == Some(EpochRecord::new(cluster_id, topic_id)) {
+        return Ok(epoch);
     }
     close_epoch(store, topic, table, epoch, partitions, writer, codec).await?;
     let next = epoch.saturating_add(1);
@@ -143,7 +153,7 @@ pub async fn open_next_epoch(
 impl Chain {
     async fn close(&self, codec: &dyn ObjectCodec) -> Result<(), ChainError> {
         loop {
-            let head = self.head_from(None).await?;
+            let head = self.head().await?;
             if let Some(head) = &head {
                 if head.kind == EntryKind::Close {
                     return Ok(());

@@ -146,8 +146,16 @@ impl Chain {
         Ok(entry)
     }
 
+    /// The chain's last entry, with or without its receipt; none where the chain is empty.
+    ///
+    /// # Errors
+    /// The store's; an entry that is damaged.
+    pub async fn head(&self) -> Result<Option<Decision>, ChainError> {
+        self.head_from(None).await
+    }
+
     /// The chain's last entry, walking on from `from` or, without it, from what a listing shows.
-    pub(super) async fn head_from(&self, from: Option<Decision>) -> Result<Option<Decision>, ChainError> {
+    async fn head_from(&self, from: Option<Decision>) -> Result<Option<Decision>, ChainError> {
         let mut head = match from {
             Some(from) => from,
             None => match self.last_listed(None).await? {
