@@ -312,7 +312,65 @@ pub async fn publish_every(period: Duration, engine: Arc<dyn Engine>, hub: Arc<H
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+
+    use super::super::engine::{CompleteAnswer, EngineError, StatusAnswer};
     use super::*;
+    use crate::charts::{SongsAnswer, UsersAnswer};
+
+    /// Every answer about songs takes a second of somebody's time.
+    struct Slow {
+        asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Engine for Slow {
+        async fn songs(&self, _: SongsQuery) -> Result<SongsAnswer, EngineError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Err(EngineError::Unavailable("busy".into()))
+        }
+
+        async fn users(&self, _: UsersQuery) -> Result<UsersAnswer, EngineError> {
+            Err(EngineError::Unavailable("busy".into()))
+        }
+
+        fn status(&self) -> StatusAnswer {
+            unreachable!("nobody listens")
+        }
+
+        fn complete(&self) -> CompleteAnswer {
+            unreachable!("nobody asks")
+        }
+
+        fn ready(&self) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn live(&self) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_dear_is_asked_for_less_often() {
+        let hub = hub();
+        let engine = Slow { asked: AtomicUsize::new(0) };
+        let feed = hub.feed(Window::Day, At::Live).unwrap();
+        let listener = feed.songs.subscribe();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(110) {
+            tick(&engine, &hub).await;
+            tokio::time::sleep(TICK).await;
+        }
+        assert_eq!(engine.asked.load(Ordering::Relaxed), 10);
+        // Who comes anew need not wait for what others were told.
+        drop(listener);
+        tick(&engine, &hub).await;
+        let _listener = feed.songs.subscribe();
+        tick(&engine, &hub).await;
+        assert_eq!(engine.asked.load(Ordering::Relaxed), 11);
+    }
 
     fn hub() -> Arc<Hub> {
         Arc::new(Hub::default())

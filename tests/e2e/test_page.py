@@ -211,7 +211,7 @@ def test_foreign_text_stays_text(world, watched):
 def test_search_forgives_case_and_accents(world, watched):
     page = watched.open()
     page.keyboard.press("/")
-    expect(page.locator("#q")).to_be_focused()
+    expect(page.get_by_label("Search for a song or an artist")).to_be_focused()
     page.keyboard.type("OLUDENIZ selin")
     expect(page.locator("#found")).to_contain_text("2 songs in this window")
     expect(page.locator("#songs-title")).to_have_text("Songs found")

@@ -8,15 +8,12 @@ const whole = new Intl.NumberFormat(locales);
 const short = new Intl.NumberFormat(locales, { notation: "compact", maximumSignificantDigits: 3 });
 const share = new Intl.NumberFormat(locales, { style: "percent", maximumFractionDigits: 0 });
 const fineShare = new Intl.NumberFormat(locales, { style: "percent", maximumSignificantDigits: 2 });
-const units = new Map(["second", "minute", "hour", "day"].map((unit) => [
-  unit, new Intl.NumberFormat(locales, { style: "unit", unit, unitDisplay: "narrow", maximumFractionDigits: 0 }),
-]));
 const clock = new Intl.DateTimeFormat(locales, { hour: "numeric", minute: "2-digit" });
 const clockSeconds = new Intl.DateTimeFormat(locales, { timeStyle: "medium" });
 const dated = new Intl.DateTimeFormat(locales, {
   day: "numeric", month: "short", year: "numeric", hour: "numeric", minute: "2-digit",
 });
-const date = new Intl.DateTimeFormat(locales, { weekday: "short", day: "numeric", month: "short", year: "numeric" });
+const date = new Intl.DateTimeFormat(locales, { day: "numeric", month: "short", year: "numeric" });
 const zoneName = new Intl.DateTimeFormat(locales, { timeZoneName: "long" });
 
 export const number = (value) => whole.format(value);
@@ -42,7 +39,7 @@ export function span(start, end) {
 
 /** The day or days of a window. */
 export function days(start, end) {
-  return sameDay(start, end - 1) ? date.format(new Date(start)) : date.formatRange(new Date(start), new Date(end - 1));
+  return date.formatRange(new Date(start), new Date(end - 1));
 }
 
 export const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
@@ -54,10 +51,11 @@ export function duration(seconds) {
   return unit ? plural(Math.round(seconds / unit[0]), unit[1], unit[2]) : plural(Math.round(seconds), "second", "seconds");
 }
 
-/** The same as a figure. */
+/** The same as a figure, with symbols that every language knows. */
 export function briefly(seconds) {
-  const [unit, length] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, length]) => seconds >= 2 * length) ?? ["second", 1];
-  return units.get(unit).format(seconds / length);
+  const units = [["d", 86400], ["h", 3600], ["min", 60]];
+  const [symbol, length] = units.find(([, length]) => seconds >= 2 * length) ?? ["s", 1];
+  return `${number(Math.round(seconds / length))}\u202f${symbol}`;
 }
 
 export function zone() {

@@ -30,7 +30,7 @@ function facts(status) {
       : `The oldest record that is not in the lake yet is ${duration(status.freshness_seconds)} old.`],
     ["Lag", lag === null ? "Not known yet."
       : `${lag === 0 ? "Nothing waits in Kafka" : `${plural(lag, "record waits", "records wait")} in Kafka`}` +
-        `${pending ? `; ${plural(pending, "record is", "records are")} on the way to the lake` : ""}.`],
+        `${pending ? `; ${plural(pending, "record is", "records are")} not in the lake yet` : ""}.`],
     ["Last upload", status.last_upload === null
       ? `None since the engine started, ${ago(status.started)}.`
       : `${ago(status.last_upload)}, at ${moment(Date.parse(status.last_upload))}.`],

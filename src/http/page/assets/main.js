@@ -28,9 +28,8 @@ const isWanted = (answer) => answer && answer.window.name === choice.window && a
 /** A change since the window before, in words. */
 function change(ratio) {
   if (ratio >= 3) return `${compact(ratio)} times the window before`;
-  const share = percent(Math.abs(ratio - 1));
-  if (share === percent(0)) return "as many as in the window before";
-  return `${share} ${ratio > 1 ? "more" : "fewer"} than the window before`;
+  if (Math.abs(ratio - 1) < 0.005) return "about as many as in the window before";
+  return `${percent(Math.abs(ratio - 1))} ${ratio > 1 ? "more" : "fewer"} than the window before`;
 }
 
 function showFigures(answer) {
