@@ -4,6 +4,8 @@
 #
 # Environment: BEATLYTICA_BIN (target/debug/beatlytica), OBSERVE_RATE (200 records a second and topic).
 set -euo pipefail
+# Each background job in a process group of its own, so that it can be ended with all that it started.
+set -m
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 folder=$root/.cache/observe
 bin=${BEATLYTICA_BIN:-$root/target/debug/beatlytica}
@@ -22,7 +24,7 @@ begin() { # begin NAME COMMAND...: in the background, its output in a file
 end() {
   trap - EXIT INT TERM
   say "stopping"
-  for ((at = ${#pids[@]} - 1; at >= 0; at--)); do kill "${pids[at]}" 2>/dev/null || true; done
+  for ((at = ${#pids[@]} - 1; at >= 0; at--)); do kill -- "-${pids[at]}" 2>/dev/null || true; done
   wait || true
   KAFKA_DATA=$folder/kafka "$root/scripts/kafka.sh" clean > /dev/null
 }
@@ -51,7 +53,7 @@ begin alertmanager "$prometheus/prometheus-alertmanager" --config.file="$root/in
 
 grafana="<li>Grafana: no binary here. Its dashboards lie in <code>dashboards/</code>, its provisioning in <code>infra/grafana/</code></li>"
 if command -v grafana > /dev/null; then
-  export PROMETHEUS_URL=http://127.0.0.1:9090 BEATLYTICA_URL=http://$engine BEATLYTICA_TOKEN= BIGQUERY_PROJECT=
+  export BIGQUERY_PROJECT=
   begin grafana grafana server --homepath "${GRAFANA_HOME:-/usr/share/grafana}" \
     cfg:paths.provisioning="$root/infra/grafana/provisioning" cfg:paths.data="$folder/grafana" cfg:server.http_addr=127.0.0.1
   grafana='<li><a href="http://127.0.0.1:3000/dashboards">Grafana</a></li>'

@@ -50,6 +50,9 @@ use crate::status::{StatusBoard, now_ms};
 /// Undecoded bytes of one partition on their way to its consumer: two batches of ordinary size.
 const IN_FLIGHT_BYTES: usize = 4 << 20;
 
+/// Events of a Kafka client that may stand before the one that says why it does not connect.
+const EVENTS: usize = 50;
+
 /// How `run` goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunOptions {
@@ -110,9 +113,11 @@ fn count_partitions(settings: &Settings) -> anyhow::Result<usize> {
     let context = poller::GroupContext::default();
     let client: BaseConsumer<_> = client_config(&settings.kafka).create_with_context(context)?;
     let metadata = client.fetch_metadata(None, settings.kafka.request_timeout).map_err(|error| {
-        // What went wrong with a connection comes as an event; it says more than that there is none.
-        let _ = client.poll(Duration::ZERO);
-        let refused = client.context().tally().is_refused();
+        // What went wrong with a connection comes as events, one a call; they say more than that there is none.
+        let refused = (0..EVENTS).any(|_| {
+            let _ = client.poll(Duration::from_millis(10));
+            client.context().tally().is_refused()
+        });
         let words = if refused { refused_sign_in(&settings.kafka) } else { explain(&error, &settings.kafka) };
         anyhow::anyhow!(words)
     })?;

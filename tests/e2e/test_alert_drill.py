@@ -6,11 +6,12 @@
 import contextlib
 import pathlib
 import signal
+import subprocess
 import time
 
 import pytest
 
-from harness import Engine, Process, SecureBroker, fake_gcs, free_ports, replay, wait_until
+from harness import Engine, SecureBroker, fake_gcs, free_ports, replay, wait_until
 from observing import Load, Watch, alerts, event
 from tables import TABLES
 from test_alerts import QUICK
@@ -35,11 +36,13 @@ def watch(folder, engine, *names, deadline=90):
 
 
 @pytest.fixture
-def lake_in_a_bucket(tmp_path):
-    """Google Cloud Storage as a process that can be stopped and gone on with."""
-    port = free_ports(1)[0]
-    with Process([f"127.0.0.1:{port}"], {}, tmp_path / "gcs.log", program=fake_gcs()) as store:
-        yield store, {"gcs__endpoint": f"http://127.0.0.1:{port}", "lake__url": "gs://bucket/lake"}
+def lake_in_a_bucket():
+    """Google Cloud Storage as a process that can be stopped and gone on with; it ends with its standard input."""
+    with subprocess.Popen([fake_gcs()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as store:
+        address = store.stdout.readline().strip()
+        yield store, {"gcs__endpoint": address, "lake__url": "gs://fake-bucket/lake"}
+        store.send_signal(signal.SIGCONT)
+        store.stdin.close()
 
 
 def committed(engine):
@@ -57,8 +60,8 @@ def test_a_store_that_hangs_stops_the_lake(broker, tmp_path, lake_in_a_bucket):
         wait_until(lambda: committed(engine) > 0, "uploads", 60)
         with watch(tmp_path, engine, *names) as watching:
             wait_until(lambda: watching.query("up == 1") and not watching.firing(), "quiet")
-            store.send(signal.SIGSTOP)
-        store.send(signal.SIGCONT)
+            store.send_signal(signal.SIGSTOP)
+        store.send_signal(signal.SIGCONT)
 
 
 def test_staleness_that_lasts_makes_a_ticket(broker, tmp_path, lake_in_a_bucket):
@@ -67,8 +70,8 @@ def test_staleness_that_lasts_makes_a_ticket(broker, tmp_path, lake_in_a_bucket)
     with Load(broker, tmp_path / "load"), engine.start("run"):
         wait_until(lambda: committed(engine) > 0, "uploads", 60)
         with watch(tmp_path, engine, "BeatlyticaFreshnessBurnSlow", deadline=180):
-            store.send(signal.SIGSTOP)
-        store.send(signal.SIGCONT)
+            store.send_signal(signal.SIGSTOP)
+        store.send_signal(signal.SIGCONT)
 
 
 def test_an_uploader_that_hangs_is_started_again_and_again(broker, tmp_path, lake_in_a_bucket):
@@ -80,8 +83,8 @@ def test_an_uploader_that_hangs_is_started_again_and_again(broker, tmp_path, lak
     with Load(broker, tmp_path / "load"), engine.start("run"):
         wait_until(lambda: committed(engine) > 0, "uploads", 60)
         with watch(tmp_path, engine, "BeatlyticaActorRestarts"):
-            store.send(signal.SIGSTOP)
-        store.send(signal.SIGCONT)
+            store.send_signal(signal.SIGSTOP)
+        store.send_signal(signal.SIGCONT)
 
 
 @quick
@@ -128,20 +131,24 @@ def test_retention_that_passes_the_engine(broker, tmp_path):
     engine.start("run", "--exit-at-end").succeed(120)
     replay(broker, tmp_path, files, 1)
     broker.delete_records("auth_events", {0: 900})
-    with watch(tmp_path, engine, "BeatlyticaLedgerGap"), engine.start("run"):
+    with engine.start("run"), watch(tmp_path, engine, "BeatlyticaLedgerGap"):
         wait_until(lambda: committed(engine) > 0, "the start", 60)
-    assert "gap" in engine.verify()
+    engine.verify()
+    gaps = [path for path in engine.lake.glob("ledger/v1/auth_events/**/*.json") if '"kind":"gap"' in path.read_text()]
+    assert len(gaps) == 1, "as the runbook finds it"
 
 
 def test_a_process_that_dies_soon_after_each_start(broker, tmp_path):
     engine = Engine(broker, tmp_path / "engine", **QUICK)
     with watch(tmp_path, engine, "BeatlyticaProcessRestarts", "BeatlyticaDown") as watching:
-        for _ in range(4):
+        def dies():
             with engine.start("run") as process:
-                born = time.time()
-                wait_until(lambda: watching.query(f"process_start_time_seconds > {born - 2}"), "a scrape", 30)
+                wait_until(lambda: watching.query("up == 1"), "a scrape", 30)
                 process.send(signal.SIGKILL)
-        watching.fires("BeatlyticaProcessRestarts")
+            wait_until(lambda: watching.query("up == 0"), "a scrape that fails", 30)
+            return "BeatlyticaProcessRestarts" in watching.firing()
+
+        wait_until(dies, "enough deaths", 60)
 
 
 def test_memory_near_the_limit_of_its_control_group(broker, tmp_path):

@@ -55,7 +55,9 @@ def test_replay_keys_by_listener_and_says_when_the_topic_is_missing(broker):
     records = "".join(f'{{"userId":{user % 7},"n":{user}}}\n' for user in range(700))
     sent = call("replay", "-", "--topic", "keyed", "--create-partitions", "4", stdin=records, **brokers)
     assert sent.returncode == 0, sent.stderr
-    assert "records=700" in sent.stderr
+    # JSON, for it is no terminal that reads it.
+    [told] = [line for line in map(json.loads, sent.stderr.splitlines()) if line["message"] == "replayed"]
+    assert (told["records"], told["topic"]) == (700, "keyed")
     too_long = call("replay", "-", "--topic", "keyed", stdin='{}\n{"a":"' + "x" * 2_000_000 + '"}\n', **brokers)
     assert too_long.returncode == 1
     assert "line 2 was not delivered" in too_long.stderr, too_long.stderr

@@ -10,7 +10,7 @@ from test_alerts import QUICK
 
 def test_another_machine_goes_on(broker, tmp_path):
     first = Engine(broker, tmp_path / "first", **QUICK)
-    with Load(broker, tmp_path / "load", seconds=60) as load:
+    with Load(broker, tmp_path / "load", seconds=40) as load:
         with first.start("run") as process:
             wait_until(lambda: first.entries() > 16, "uploads", 60)
             process.send(signal.SIGKILL)

@@ -44,8 +44,8 @@ def test_tls_scram_and_exactly_the_documented_rights_are_enough(tmp_path):
     with SecureBroker(tmp_path / "kafka") as broker:
         files = records(tmp_path)
         broker.allow("--operation", "Create", "--cluster")
-        for table in TABLES:
-            broker.allow("--operation", "Write", "--topic", table)
+        all_topics = [part for table in TABLES for part in ("--topic", table)]
+        broker.allow("--operation", "Write", *all_topics)
         replay(broker, tmp_path, files, 2)
         engine = Engine(broker, tmp_path / "engine", kafka__request_timeout="5s", windows__idle_after="1s")
         # The password comes from a file, so neither the environment nor the arguments show it.
@@ -54,8 +54,7 @@ def test_tls_scram_and_exactly_the_documented_rights_are_enough(tmp_path):
         denied = engine.start("run", "--exit-at-end").wait(60)
         assert denied.code == 1, "the user may not read yet"
         topics, group = acls()
-        for table in TABLES:
-            broker.allow(*operations(topics), "--topic", table)
+        broker.allow(*operations(topics), *all_topics)
         broker.allow(*operations(group), "--group", "e2e-engine")
         engine.start("run", "--exit-at-end").succeed(120)
         engine.verify("--kafka")
