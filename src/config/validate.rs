@@ -174,7 +174,11 @@ fn lake(settings: &Settings, check: &mut Check<'_>) {
     );
     let level = (1..=19).contains(&settings.lake.compression_level);
     check.require(level, "lake.compression_level", "must lie between 1 and 19");
-    check.require(settings.lake.max_batch_bytes >= MIB, "lake.max_batch_bytes", "must be at least 1MiB");
+    check.require(
+        settings.lake.max_batch_bytes >= MIB / 4,
+        "lake.max_batch_bytes",
+        "must be at least 256KiB",
+    );
 }
 
 fn memory(settings: &Settings, check: &mut Check<'_>) {
