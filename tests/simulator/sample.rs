@@ -144,7 +144,7 @@ impl Collector {
         let integers = |name| batch.int64(name).expect("an integer column");
         let (ts, session, item) = (integers("ts"), integers("session_id"), integers("item_in_session"));
         let (user, registration) = (integers("user_id"), integers("registration"));
-        let mut texts = |name| self.texts(batch, batch.text(name).expect("a text column"));
+        let mut texts = |name| self.texts(batch.text(name).expect("a text column"));
         let (level, gender, agent) = (texts("level"), texts("gender"), texts("user_agent"));
         if kind == EventKind::PageView {
             let (page, auth, song) = (texts("page"), texts("auth"), texts("song"));
@@ -195,7 +195,7 @@ impl Collector {
         }
     }
 
-    fn texts(&mut self, _: &EventBatch, column: &TextColumn) -> Vec<Option<Arc<str>>> {
+    fn texts(&mut self, column: &TextColumn) -> Vec<Option<Arc<str>>> {
         let dictionary = column.dictionary.read();
         let mut known: HashMap<u32, Option<Arc<str>>> = HashMap::new();
         let mut shared = |text: &str| -> Arc<str> {
