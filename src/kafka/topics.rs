@@ -15,7 +15,7 @@ use crate::config::KafkaSettings;
 pub enum TopicError {
     /// There is no such topic.
     #[error(
-        "topic {0} does not exist at {1}; create it, or let `replay --create-partitions N` create it with N partitions"
+        "topic {0} does not exist at {1}; create it, or let `--create-partitions N` create it with N partitions"
     )]
     Missing(String, String),
     /// The broker could not be asked, or refused; in words.

@@ -246,7 +246,7 @@ impl Builder {
 }
 
 impl Node {
-    fn new(site: &SiteConfig, state: &State, class: ClassId, shows_user: bool) -> Self {
+    pub(super) fn new(site: &SiteConfig, state: &State, class: ClassId, shows_user: bool) -> Self {
         let member = |name: &str, value: &str| {
             let mut out = format!(",\"{name}\":").into_bytes();
             json::string(&mut out, value);

@@ -2,6 +2,7 @@
 
 use super::config::{ConfigError, SimulatorConfig};
 use super::random::{Alias, Random};
+use super::trend::Trending;
 
 /// Draws songs by popularity and by likeness to the song before.
 #[derive(Debug)]
@@ -12,6 +13,7 @@ pub(super) struct SongChoice {
     /// For each song the group of those that resemble it; past the end of `groups` where none is known.
     group_of: Vec<u32>,
     groups: Vec<(Alias, Vec<u32>)>,
+    trending: Option<Trending>,
 }
 
 impl SongChoice {
@@ -32,6 +34,7 @@ impl SongChoice {
             seconds: catalogue.songs.iter().map(|song| song.duration as u32).collect(),
             similarity: config.similarity,
             group_of: catalogue.similar_group.clone(),
+            trending: Trending::new(config.trends, &config.world, config.seed),
             groups: catalogue.similar.iter().map(|songs| group(songs).unwrap_or_else(nobody)).collect(),
         })
     }
@@ -46,10 +49,15 @@ impl SongChoice {
     pub(super) fn next(
         &mut self,
         before: Option<u32>,
-        _second: i64,
-        _place: usize,
+        second: i64,
+        place: usize,
         random: &mut Random,
     ) -> u32 {
+        if let Some(trending) = &mut self.trending
+            && let Some(song) = trending.draw(second, place, random)
+        {
+            return song;
+        }
         if self.similarity > 0.0
             && let Some(song) = before.and_then(|before| self.similar(before, random))
         {

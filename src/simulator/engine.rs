@@ -229,17 +229,17 @@ impl Simulator {
     /// Lets the next newcomer in, who signs up at `second`.
     fn let_in(&mut self, second: i64) {
         let index = self.users.len() as u32;
-        self.add(Some(second));
-        if let Some(user) = self.users.last() {
-            self.queue.push(index, (user.at - self.origin).max(0) as u64);
+        if let Some(at) = self.add(Some(second)) {
+            self.queue.push(index, (at - self.origin).max(0) as u64);
         }
         if let Some(newcomers) = &mut self.newcomers {
             newcomers.draw(self.rules.growth_rate);
         }
     }
 
-    /// Makes a listener, who signed up before the start or signs up at `second`.
-    fn add(&mut self, second: Option<i64>) {
+    /// Makes a listener, who signed up before the start or signs up at `second`. Gives the second of their first event;
+    /// none where no session could begin, which the settings' check rules out.
+    fn add(&mut self, second: Option<i64>) -> Option<i64> {
         let rules = &self.rules;
         let mut random = Random::new(rules.seed, self.users.len() as u64);
         let (alpha, beta) = (rules.people.alpha(&mut random), rules.people.beta(&mut random));
@@ -248,7 +248,7 @@ impl Simulator {
         let newcomer = &rules.people.newcomer;
         let (auth, level) =
             if second.is_some() { (newcomer.0.as_str(), newcomer.1.as_str()) } else { (auth, level) };
-        let Some(class) = rules.chain.class(auth, level) else { return };
+        let class = rules.chain.class(auth, level)?;
         let mut visitor = rules.people.visitor(self.users.len(), &mut random);
         let joins = second.unwrap_or(rules.start);
         let steady = joins - beta as i64;
@@ -262,11 +262,12 @@ impl Simulator {
         }
         let member_for = if second.is_none() { rules.people.member_for(&mut random) } else { 0 };
         visitor.registration = (joins - member_for) * 1000 + rules.fraction;
-        let Some(state) = rules.chain.start(class, &mut random) else { return };
+        let state = rules.chain.start(class, &mut random)?;
         self.sessions += 1;
         let mut user = Listener::new(random, alpha, beta);
         user.begin(rules, &mut self.songs, self.sessions, state, at, visitor.place);
         self.users.push(user);
         self.visitors.push(visitor);
+        Some(at)
     }
 }

@@ -25,6 +25,8 @@ mod choice;
 mod config;
 mod disorder;
 mod engine;
+#[cfg(test)]
+mod form;
 pub mod json;
 mod listener;
 mod mangle;

@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use beatlytica::simulator::{Compat, Simulator, SimulatorConfig};
 
-use super::runs::{DAY, START, own_world, settings, simulate};
-use super::sample::Sample;
+use super::runs::{DAY, START, settings, simulate, simulate_with, small_world};
+use super::sample::{Collector, Sample};
 use super::sessions::sessions;
 
 const YEAR: f64 = 365.25;
 
 fn growing(compat: Compat) -> SimulatorConfig {
-    let mut config = settings(own_world());
+    let mut config = settings(small_world());
     config.compat = compat;
     config.growth_rate = 10.0;
     config.end_ms = Some(START + 7 * DAY);
@@ -29,8 +29,12 @@ fn check_newcomers(users: usize) {
 /// Of a mean of ten years, cut at five: e^-0.5 of the first listeners have been there for exactly five years.
 fn check_registrations(sample: &Sample) {
     let oldest = START - (5.0 * YEAR * 86_400_000.0) as i64;
-    let first: Vec<i64> =
-        sample.people.values().map(|person| person.registration).filter(|&registration| registration <= START).collect();
+    let first: Vec<i64> = sample
+        .people
+        .values()
+        .map(|person| person.registration)
+        .filter(|&registration| registration <= START)
+        .collect();
     let (n, p) = (first.len() as f64, (-0.5f64).exp());
     let capped = first.iter().filter(|&&registration| registration == oldest).count() as f64;
     assert!((capped - n * p).abs() < 5.0 * (n * p * (1.0 - p)).sqrt(), "{capped} of {n}");
@@ -59,7 +63,8 @@ fn newcomers_come_as_in_eventsim() {
     // So many sessions, too: within a fifth, for the listeners' own rates differ by much more.
     assert!((3_000.0..4_700.0).contains(&n), "{n}");
     let early = sample.views.iter().filter(|view| {
-        let registration = view.user.and_then(|user| sample.people.get(&user)).map(|person| person.registration);
+        let registration =
+            view.user.and_then(|user| sample.people.get(&user)).map(|person| person.registration);
         registration.is_some_and(|registration| view.ts < registration)
     });
     assert!(early.count() > 0, "some are there before they sign up, as in Eventsim");
@@ -67,13 +72,9 @@ fn newcomers_come_as_in_eventsim() {
 
 #[test]
 fn clean_newcomers_are_there_once_they_sign_up() {
-    let mut simulator = Simulator::new(growing(Compat::Clean)).expect("sound settings");
-    let mut records = beatlytica::simulator::RecordBuffer::default();
-    while simulator.advance(i64::MAX, 100_000, &mut records) {
-        records.clear();
-    }
-    check_newcomers(simulator.users());
-    let sample = simulate(growing(Compat::Clean));
+    let sample = simulate_with(growing(Compat::Clean), Collector::new(), |simulator| {
+        check_newcomers(simulator.users())
+    });
     check_registrations(&sample);
     assert!(guests(&sample).len() > 300);
     for view in &sample.views {
@@ -85,7 +86,7 @@ fn clean_newcomers_are_there_once_they_sign_up() {
 
 #[test]
 fn any_attrition_ends_everything_in_eventsim() {
-    let mut config = settings(own_world());
+    let mut config = settings(small_world());
     (config.users, config.attrition_rate) = (5_000, 0.01);
     let sample = simulate(config);
     let mut sessions: HashMap<i64, HashSet<i64>> = HashMap::new();
@@ -100,8 +101,8 @@ fn any_attrition_ends_everything_in_eventsim() {
 #[test]
 fn clean_attrition_is_a_rate() {
     let starts = |rate: f64| {
-        let mut config = settings(own_world());
-        (config.compat, config.attrition_rate) = (Compat::Clean, rate);
+        let mut config = settings(small_world());
+        (config.compat, config.attrition_rate, config.users) = (Compat::Clean, rate, 5_000);
         let sample = simulate(config);
         let (sessions, clusters) = sessions(&sample);
         let mut by_user = vec![0.0; clusters];

@@ -72,7 +72,8 @@ impl Measures {
                 let value = numerators.iter().sum::<f64>() / total;
                 let pairs = numerators.iter().zip(&ratios.denominators);
                 let squares: f64 = pairs.map(|(n, d)| (n - value * d).powi(2)).sum();
-                estimates.insert(format!("{figure}: {kind}"), Estimate { value, error: squares.sqrt() / total });
+                estimates
+                    .insert(format!("{figure}: {kind}"), Estimate { value, error: squares.sqrt() / total });
             }
         }
         estimates
@@ -90,7 +91,8 @@ pub fn differences(real: &Measures, simulated: &Measures) -> Vec<String> {
         let (left, right) = (real.get(name).unwrap_or(&none), simulated.get(name).unwrap_or(&none));
         let error = left.error.hypot(right.error);
         let sigmas = (right.value - left.value) / error.max(1e-12);
-        let line = format!("{name}: {:.6} against {:.6}, {sigmas:+.1} standard errors", left.value, right.value);
+        let line =
+            format!("{name}: {:.6} against {:.6}, {sigmas:+.1} standard errors", left.value, right.value);
         println!("{line}");
         if sigmas.abs() > SIGMAS {
             differing.push(line);

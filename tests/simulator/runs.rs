@@ -30,6 +30,19 @@ pub fn own_world() -> Arc<World> {
     Arc::clone(WORLD.get_or_init(|| Arc::new(World::own())))
 }
 
+/// The same with few songs, so that a simulator is made quickly.
+pub fn small_world() -> Arc<World> {
+    static WORLD: OnceLock<Arc<World>> = OnceLock::new();
+    let make = || {
+        let mut world = World::own();
+        world.catalogue.songs.truncate(500);
+        world.catalogue.similar_group.truncate(500);
+        world.catalogue.similar.iter_mut().for_each(|songs| songs.retain(|&song| song < 500));
+        Arc::new(world)
+    };
+    Arc::clone(WORLD.get_or_init(make))
+}
+
 /// The real run's settings, in the world given.
 pub fn settings(world: Arc<World>) -> SimulatorConfig {
     let mut config = SimulatorConfig::new(site(), world, START);
@@ -41,8 +54,17 @@ pub fn settings(world: Arc<World>) -> SimulatorConfig {
 
 /// Simulates to the end.
 pub fn simulate(config: SimulatorConfig) -> Sample {
+    simulate_with(config, Collector::new(), |_| {})
+}
+
+/// The same, with a look at the simulator in the end.
+pub fn simulate_with(
+    config: SimulatorConfig,
+    mut collector: Collector,
+    look: impl FnOnce(&Simulator),
+) -> Sample {
     let mut simulator = Simulator::new(config).expect("sound settings");
-    let (mut collector, mut records) = (Collector::new(), RecordBuffer::default());
+    let mut records = RecordBuffer::default();
     while simulator.next_event_time().is_some() {
         records.clear();
         simulator.advance(i64::MAX, 10_000, &mut records);
@@ -50,11 +72,12 @@ pub fn simulate(config: SimulatorConfig) -> Sample {
             collector.push(record.envelope.kind, record.line);
         }
     }
+    look(&simulator);
     collector.finish()
 }
 
 /// Where the real run is; none, said once, where it is not to be had.
-pub fn folder() -> Option<PathBuf> {
+fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("BEATLYTICA_EVENTSIM_DATA");
     if folder.is_none() {
         eprintln!("skipped: BEATLYTICA_EVENTSIM_DATA is not set");
@@ -62,8 +85,8 @@ pub fn folder() -> Option<PathBuf> {
     folder.map(PathBuf::from)
 }
 
-/// Calls `each` with every line of the real run's file, line feed included, until it gives false.
-pub fn real_lines(folder: &std::path::Path, kind: EventKind, mut each: impl FnMut(&[u8]) -> bool) {
+/// Calls `each` with every line of the real run's file, line feed included.
+fn real_lines(folder: &std::path::Path, kind: EventKind, mut each: impl FnMut(&[u8])) {
     let path = folder.join(format!("{}.jsonl.zst", kind.table()));
     let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut decompressor = zstd::Decoder::new(file).expect("a zstd file");
@@ -71,9 +94,7 @@ pub fn real_lines(folder: &std::path::Path, kind: EventKind, mut each: impl FnMu
     let mut reader = BufReader::with_capacity(1 << 20, decompressor);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).expect("a line") > 0 {
-        if !each(&line) {
-            return;
-        }
+        each(&line);
         line.clear();
     }
 }
@@ -83,12 +104,9 @@ pub fn real() -> Option<&'static Sample> {
     static REAL: OnceLock<Option<Sample>> = OnceLock::new();
     let read = || {
         let folder = folder()?;
-        let mut collector = Collector::new();
+        let mut collector = Collector::new().with_listens();
         for kind in EventKind::ALL {
-            real_lines(&folder, kind, |line| {
-                collector.push(kind, line);
-                true
-            });
+            real_lines(&folder, kind, |line| collector.push(kind, line));
         }
         Some(collector.finish())
     };
@@ -98,6 +116,9 @@ pub fn real() -> Option<&'static Sample> {
 /// The same simulated: site, world, length and number of listeners are those of the real run.
 pub fn simulated() -> Option<&'static Sample> {
     static SIMULATED: OnceLock<Option<Sample>> = OnceLock::new();
-    let make = || Some(simulate(settings(super::world::real_world()?)));
+    let make = || {
+        let world = super::world::real_world(real()?);
+        Some(simulate_with(settings(world), Collector::new().with_listens(), |_| {}))
+    };
     SIMULATED.get_or_init(make).as_ref()
 }

@@ -48,6 +48,29 @@ pub struct Sample {
     pub changes: Vec<Other>,
     pub bytes: [u64; 4],
     pub people: HashMap<i64, Person>,
+    pub plays: Plays,
+    /// A listen record of each listener.
+    pub listeners: HashMap<i64, Vec<u8>>,
+}
+
+/// How often a song was heard, by the beginning of its records: `{"artist":…,"song":…,"duration":…`.
+pub type Plays = HashMap<Vec<u8>, u64>;
+
+/// Counts a listen record.
+pub fn count_play(plays: &mut Plays, line: &[u8]) {
+    let end = memchr::memmem::find(line, b",\"ts\":").expect("a time");
+    match plays.get_mut(&line[..end]) {
+        Some(count) => *count += 1,
+        None => {
+            plays.insert(line[..end].to_vec(), 1);
+        }
+    }
+}
+
+fn user_of(line: &[u8]) -> i64 {
+    let at = memchr::memmem::find(line, b"\"userId\":").expect("a listener") + 9;
+    let digits = line[at..].iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
 }
 
 impl Sample {
@@ -66,6 +89,7 @@ pub struct Collector {
     decoders: Vec<(Decoder, usize, i64)>,
     names: HashMap<String, Arc<str>>,
     sample: Sample,
+    with_listens: bool,
 }
 
 const BATCH: usize = 8192;
@@ -77,11 +101,21 @@ impl Collector {
             (Decoder::new(Arc::new(source), false), 0, 0)
         };
         let decoders = EventKind::ALL.into_iter().map(decoder).collect();
-        Self { decoders, names: HashMap::new(), sample: Sample::default() }
+        Self { decoders, names: HashMap::new(), sample: Sample::default(), with_listens: false }
+    }
+
+    /// Also counts plays, and keeps a listen record of each listener.
+    pub fn with_listens(mut self) -> Self {
+        self.with_listens = true;
+        self
     }
 
     pub fn push(&mut self, kind: EventKind, line: &[u8]) {
         self.sample.bytes[kind as usize] += line.len() as u64;
+        if self.with_listens && kind == EventKind::Listen {
+            count_play(&mut self.sample.plays, line);
+            self.sample.listeners.entry(user_of(line)).or_insert_with(|| line.to_vec());
+        }
         let (decoder, pending, offset) = &mut self.decoders[kind as usize];
         decoder.push(RawRecord { offset: *offset, timestamp: 0, key: None, value: Some(line) }, Vec::new);
         (*pending, *offset) = (*pending + 1, *offset + 1);
@@ -110,7 +144,7 @@ impl Collector {
         let integers = |name| batch.int64(name).expect("an integer column");
         let (ts, session, item) = (integers("ts"), integers("session_id"), integers("item_in_session"));
         let (user, registration) = (integers("user_id"), integers("registration"));
-        let mut texts = |name| self.texts(batch, batch.text(name).expect("a text column"));
+        let mut texts = |name| self.texts(batch.text(name).expect("a text column"));
         let (level, gender, agent) = (texts("level"), texts("gender"), texts("user_agent"));
         if kind == EventKind::PageView {
             let (page, auth, song) = (texts("page"), texts("auth"), texts("song"));
@@ -161,13 +195,14 @@ impl Collector {
         }
     }
 
-    fn texts(&mut self, _: &EventBatch, column: &TextColumn) -> Vec<Option<Arc<str>>> {
+    fn texts(&mut self, column: &TextColumn) -> Vec<Option<Arc<str>>> {
         let dictionary = column.dictionary.read();
         let mut known: HashMap<u32, Option<Arc<str>>> = HashMap::new();
         let mut shared = |text: &str| -> Arc<str> {
             self.names.entry(text.to_owned()).or_insert_with(|| text.into()).clone()
         };
-        let text = |&key: &u32| known.entry(key).or_insert_with(|| dictionary.get(key).map(&mut shared)).clone();
+        let text =
+            |&key: &u32| known.entry(key).or_insert_with(|| dictionary.get(key).map(&mut shared)).clone();
         column.keys.iter().map(text).collect()
     }
 }

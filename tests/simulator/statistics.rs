@@ -74,7 +74,11 @@ fn of_session(measures: &mut Measures, session: &Session<'_>) {
     measures.per("listens a session", cluster);
     measures.share("sessions by events", cluster, &bucket(events, &[2, 3, 5, 10, 20, 50, 100]));
     let seconds = (session.end() - session.start()) / 1000;
-    measures.share("sessions by seconds", cluster, &bucket(seconds, &[1, 60, 300, 1_000, 3_000, 10_000, 30_000]));
+    measures.share(
+        "sessions by seconds",
+        cluster,
+        &bucket(seconds, &[1, 60, 300, 1_000, 3_000, 10_000, 30_000]),
+    );
     // Steps between pages other than songs: a mixture over listeners, and over the redirects' one second.
     for pair in session.views.windows(2).filter(|pair| pair[1].duration.is_none()) {
         let seconds = (pair[1].ts - pair[0].ts) / 1000;
@@ -113,7 +117,8 @@ fn of_records(measures: &mut Measures, sample: &Sample, sessions: &[Session<'_>]
             pages.insert((view.session, view.item), &view.page);
         }
     }
-    for (name, records) in [("listen", &sample.listens), ("auth", &sample.auths), ("change", &sample.changes)] {
+    for (name, records) in [("listen", &sample.listens), ("auth", &sample.auths), ("change", &sample.changes)]
+    {
         for record in records {
             measures.add("records a page view", clusters[&record.session], name, 1.0);
         }
@@ -124,7 +129,11 @@ fn of_records(measures: &mut Measures, sample: &Sample, sessions: &[Session<'_>]
         // Eventsim records a sign-in again on the redirect after it.
         let doubled = matches!(page, "Login" | "Logout");
         measures.share("sign-ins", clusters[&record.session], outcome);
-        measures.share("sign-ins recorded twice", clusters[&record.session], if doubled { "yes" } else { "no" });
+        measures.share(
+            "sign-ins recorded twice",
+            clusters[&record.session],
+            if doubled { "yes" } else { "no" },
+        );
     }
     for record in &sample.changes {
         measures.share("changes by level before", clusters[&record.session], &record.level);
@@ -144,7 +153,8 @@ fn listeners_are_alike() {
     let (Some(real), Some(simulated)) = (real(), simulated()) else { return };
     let compare = |name: &str, real: (usize, usize), simulated: (usize, usize)| {
         let share = |(part, all): (usize, usize)| part as f64 / all as f64;
-        let variance = |(part, all): (usize, usize)| share((part, all)) * (1.0 - share((part, all))) / all as f64;
+        let variance =
+            |(part, all): (usize, usize)| share((part, all)) * (1.0 - share((part, all))) / all as f64;
         let error = (variance(real) + variance(simulated)).sqrt();
         let difference = share(simulated) - share(real);
         assert!(difference.abs() <= 5.0 * error, "{name}: {real:?} against {simulated:?}");
@@ -159,7 +169,10 @@ fn listeners_are_alike() {
     let quoted = |person: &super::sample::Person| person.quoted_agent;
     compare("quoted user agents", of(real, quoted), of(simulated, quoted));
     for sample in [real, simulated] {
-        assert!(sample.people.values().all(|person| person.registration == START), "no growth: all sign up at the start");
+        assert!(
+            sample.people.values().all(|person| person.registration == START),
+            "no growth: all sign up at the start"
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::runs::{START, own_world, real, settings, simulate, simulated, site};
+use super::runs::{START, real, settings, simulate, simulated, site, small_world};
 use super::sample::{Sample, View};
 use super::sessions::{Session, sessions};
 use beatlytica::simulator::Compat;
@@ -24,7 +24,8 @@ fn check(sample: &Sample, compat: Compat) {
         check_session(session);
         for pair in session.views.windows(2) {
             let (from, to) = (pair[0], pair[1]);
-            *used.entry([&from.page, &from.auth, &from.level, &to.page, &to.auth, &to.level]).or_default() += 1;
+            *used.entry([&from.page, &from.auth, &from.level, &to.page, &to.auth, &to.level]).or_default() +=
+                1;
         }
     }
     for step in used.keys() {
@@ -42,7 +43,10 @@ fn check(sample: &Sample, compat: Compat) {
 fn check_session(session: &Session<'_>) {
     let users: HashSet<i64> = session.views.iter().filter_map(|view| view.user).collect();
     assert!(users.len() <= 1, "one listener a session");
-    assert!(session.start() < START + 3_600_000 * 24 || session.is_whole(), "only old sessions begin in their middle");
+    assert!(
+        session.start() < START + 3_600_000 * 24 || session.is_whole(),
+        "only old sessions begin in their middle"
+    );
     let mut song_end = None;
     for pair in session.views.windows(2) {
         let (from, to) = (pair[0], pair[1]);
@@ -60,8 +64,11 @@ fn check_session(session: &Session<'_>) {
 
 /// Which records an event gives. What came before the start is not known, so sessions seen from their beginning only.
 fn check_routing(sample: &Sample, sessions: &[Session<'_>], compat: Compat) {
-    let whole: HashSet<i64> =
-        sessions.iter().filter(|session| session.is_whole()).map(|session| session.views[0].session).collect();
+    let whole: HashSet<i64> = sessions
+        .iter()
+        .filter(|session| session.is_whole())
+        .map(|session| session.views[0].session)
+        .collect();
     let mut expected: [BTreeMap<(i64, i64), Option<bool>>; 3] = Default::default();
     for session in sessions.iter().filter(|session| session.is_whole()) {
         let mut after_login = false;
@@ -116,7 +123,7 @@ fn the_simulated_run_keeps_the_rules() {
 
 #[test]
 fn the_clean_model_records_a_sign_in_once() {
-    let mut config = settings(own_world());
+    let mut config = settings(small_world());
     (config.compat, config.users) = (Compat::Clean, 4_000);
     let sample = simulate(config);
     check(&sample, Compat::Clean);
@@ -124,5 +131,8 @@ fn the_clean_model_records_a_sign_in_once() {
         sample.views.iter().map(|view| ((view.session, view.item), &*view.page)).collect();
     assert!(sample.auths.len() > 1_000, "{}", sample.auths.len());
     assert!(sample.auths.iter().all(|auth| !is_redirect(pages[&(auth.session, auth.item)])));
-    assert!(sample.views.iter().all(|view| view.ts < START + 28 * super::runs::DAY), "nothing at or after the end");
+    assert!(
+        sample.views.iter().all(|view| view.ts < START + 28 * super::runs::DAY),
+        "nothing at or after the end"
+    );
 }

@@ -1,62 +1,34 @@
 //! The world of the real run, as far as its records show it: so that sizes and popularity can be compared.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use beatlytica::schemas::EventKind;
 use beatlytica::simulator::{Artist, Catalogue, FirstName, Gender, Place, Song, UserAgent, World};
 use serde_json::Value;
 
-use super::runs::{folder, real_lines};
+use super::sample::{Plays, Sample};
 
-/// How often a song was heard in the real run: artist, title and length as written there.
-pub type Plays = BTreeMap<(String, String, String), u64>;
-
-fn seen() -> Option<&'static (Plays, Arc<World>)> {
-    static SEEN: OnceLock<Option<(Plays, Arc<World>)>> = OnceLock::new();
-    SEEN.get_or_init(|| Some(read(&folder()?))).as_ref()
-}
-
-pub fn real_plays() -> Option<&'static Plays> {
-    Some(&seen()?.0)
-}
-
-pub fn real_world() -> Option<Arc<World>> {
-    Some(Arc::clone(&seen()?.1))
-}
-
-fn read(folder: &std::path::Path) -> (Plays, Arc<World>) {
-    let mut plays = Plays::new();
-    let mut people: HashMap<i64, Value> = HashMap::new();
-    real_lines(folder, EventKind::Listen, |line| {
-        let record: Value = serde_json::from_slice(line).expect("JSON");
-        let text = |key: &str| record[key].as_str().expect("text").to_owned();
-        let song = (text("artist"), text("song"), record["duration"].to_string());
-        *plays.entry(song).or_default() += 1;
-        people.entry(record["userId"].as_i64().expect("an id")).or_insert(record);
-        true
+/// Songs by how often they were heard, and people by how many listeners have that name, place or browser.
+pub fn real_world(real: &Sample) -> Arc<World> {
+    let parsed = real.listeners.values().map(|line| serde_json::from_slice(line).expect("JSON"));
+    let people: Vec<Value> = parsed.collect();
+    let places = counted(&people, |person| (text(person, "zip"), place(person)));
+    let first_names = counted(&people, |person| {
+        let (name, gender) = (text(person, "firstName"), text(person, "gender"));
+        let letter = if gender == "F" { Gender::Female } else { Gender::Male };
+        (format!("{name} {gender}"), FirstName { name, gender: letter, weight: 0.0 })
     });
-    let world = World {
-        catalogue: catalogue(&plays),
-        places: counted(people.values(), |person| (text(person, "zip"), place(person)))
-            .into_iter()
-            .map(|(place, weight)| Place { weight, ..place })
-            .collect(),
-        first_names: counted(people.values(), |person| {
-            let (name, gender) = (text(person, "firstName"), text(person, "gender"));
-            let letter = if gender == "F" { Gender::Female } else { Gender::Male };
-            (format!("{name} {gender}"), FirstName { name, gender: letter, weight: 0.0 })
-        })
-        .into_iter()
-        .map(|(name, weight)| FirstName { weight, ..name })
-        .collect(),
-        last_names: counted(people.values(), |person| (text(person, "lastName"), text(person, "lastName"))),
-        user_agents: counted(people.values(), |person| (text(person, "userAgent"), text(person, "userAgent")))
+    let agents = counted(&people, |person| (text(person, "userAgent"), text(person, "userAgent")));
+    Arc::new(World {
+        catalogue: catalogue(&real.plays),
+        places: places.into_iter().map(|(place, weight)| Place { weight, ..place }).collect(),
+        first_names: first_names.into_iter().map(|(name, weight)| FirstName { weight, ..name }).collect(),
+        last_names: counted(&people, |person| (text(person, "lastName"), text(person, "lastName"))),
+        user_agents: agents
             .into_iter()
             .map(|(text, weight)| UserAgent { text, quoted: false, weight })
             .collect(),
-    };
-    (plays, Arc::new(world))
+    })
 }
 
 fn text(record: &Value, key: &str) -> String {
@@ -75,7 +47,7 @@ fn place(person: &Value) -> Place {
 }
 
 /// Distinct things, by key, with how many people have them.
-fn counted<'a, T>(people: impl Iterator<Item = &'a Value>, of: impl Fn(&Value) -> (String, T)) -> Vec<(T, f64)> {
+fn counted<T>(people: &[Value], of: impl Fn(&Value) -> (String, T)) -> Vec<(T, f64)> {
     let mut found: BTreeMap<String, (T, f64)> = BTreeMap::new();
     for person in people {
         let (key, value) = of(person);
@@ -86,12 +58,15 @@ fn counted<'a, T>(people: impl Iterator<Item = &'a Value>, of: impl Fn(&Value) -
 
 fn catalogue(plays: &Plays) -> Catalogue {
     let mut artists = Vec::new();
-    let songs = plays.iter().map(|((artist, title, duration), &count)| {
-        artists.push(Artist { name: repaired(artist), genre: "" });
+    let plays: BTreeMap<_, _> = plays.iter().collect();
+    let songs = plays.into_iter().map(|(song, &count)| {
+        let record: Value =
+            serde_json::from_slice(&[song.as_slice(), b"}".as_slice()].concat()).expect("JSON");
+        artists.push(Artist { name: repaired(&text(&record, "artist")), genre: "" });
         Song {
             artist: artists.len() as u32 - 1,
-            title: repaired(title),
-            duration: duration.parse().expect("seconds"),
+            title: repaired(&text(&record, "song")),
+            duration: record["duration"].as_f64().expect("seconds") as f32,
             released: None,
             weight: count as f64,
         }
@@ -101,7 +76,7 @@ fn catalogue(plays: &Plays) -> Catalogue {
 }
 
 /// What Eventsim did to a text, undone.
-pub fn repaired(text: &str) -> String {
+fn repaired(text: &str) -> String {
     let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).expect("a character below U+0100")).collect();
     let text = String::from_utf8(bytes).expect("UTF-8");
     match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
