@@ -58,6 +58,7 @@ select
   event_date,
   {%- if hourly %}
   {{ hour_of('event_date', 'event_hour') }} as event_hour,
+  cast(event_hour as bigint) as hour_of_day,
   {%- endif %}
   {{ object_name(file_name_column()) }} as lake_object
 from {{ lake_files(table, hourly) }}
