@@ -12,7 +12,7 @@ CHECKOV := .cache/checkov/bin/checkov
 DBT_VENV := .cache/dbt-venv
 EMULATOR_VENV := .cache/bigquery-venv
 LAKE ?= .demo/lake
-MARTS ?= .demo/marts.duckdb
+MARTS ?= .demo/beatlytica.duckdb
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
@@ -195,8 +195,12 @@ dbt-test: dbt-venv $(EMULATOR_VENV)/.complete broker-jars build ## Tests of the 
 	  $(DBT_VENV)/bin/python -m pytest -c tests/dbt/pytest.ini --rootdir tests/dbt -v tests/dbt
 
 .PHONY: marts
-marts: dbt-venv ## Build the marts from the lake in the folder LAKE (.demo/lake) into MARTS (.demo/marts.duckdb)
+marts: dbt-venv ## Build the marts from the lake in the folder LAKE (.demo/lake) into MARTS (.demo/beatlytica.duckdb)
 	@LAKE="$(LAKE)" MARTS="$(MARTS)" DBT="$(DBT_VENV)/bin/dbt" scripts/marts.sh
+
+.PHONY: marts-scale
+marts-scale: dbt-venv ## Measure the marts on 100 million plays (SCALE_FLAGS, see benches/marts_scale.py --help)
+	$(DBT_VENV)/bin/python benches/marts_scale.py $(SCALE_FLAGS)
 
 .PHONY: test-slow
 test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes

@@ -98,6 +98,14 @@
   {{ return((column or partition) ~ " in (date '" ~ periods | join("', date '") ~ "')") }}
 {% endmacro %}
 
+{# The same for the lake's tables by hour, whose folders are dates and hours of the day: only those are read. #}
+{% macro in_lake_hours(hours) %}
+  {% if not hours %}{{ return(in_periods(hours)) }}{% endif %}
+  {% set of_day = [] %}
+  {% for each in hours %}{% do of_day.append(each[11:13] | int) %}{% endfor %}
+  {{ return(in_periods(hours) ~ ' and hour_of_day in (' ~ of_day | unique | sort | join(', ') ~ ')') }}
+{% endmacro %}
+
 {# A condition for rows by day that lie in these longer periods. #}
 {% macro days_in_periods(periods, period, column='event_date') %}
   {% if periods is none %}{{ return(column ~ " >= date '1970-01-01'") }}{% endif %}

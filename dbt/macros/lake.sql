@@ -58,6 +58,7 @@ select
   event_date,
   {%- if hourly %}
   {{ hour_of('event_date', 'event_hour') }} as event_hour,
+  cast(event_hour as bigint) as hour_of_day,
   {%- endif %}
   {{ object_name(file_name_column()) }} as lake_object
 from {{ lake_files(table, hourly) }}
@@ -92,6 +93,20 @@ from {{ lake_files(table, hourly) }}
   where false
 )
 {%- endmacro %}
+
+{#
+  Where each chain ends in `lake_ranges`. A range is decided only after the receipt of the one before: what is new lies behind.
+#}
+{% macro chain_ends() %}
+  {% set ends = {} %}
+  {% if execute and is_incremental() %}
+    {% set query = 'select topic, kafka_epoch, kafka_partition, max(end_offset) from ' ~ this ~ ' group by 1, 2, 3 order by 1, 2, 3' %}
+    {% for row in run_query(query).rows %}
+      {% do ends.update({row[0] ~ '/e' ~ '%03d' | format(row[1]) ~ '/p' ~ '%05d' | format(row[2]): row[3]}) %}
+    {% endfor %}
+  {% endif %}
+  {{ return(ends) }}
+{% endmacro %}
 
 {# Decisions with their receipts, one row an entry. `seen`: highest end already known of each chain, to read only what follows. #}
 {% macro ledger_entries(seen={}) %}

@@ -62,6 +62,8 @@ class Late:
         """A project whose database holds the first part only."""
         project = Project(self.engine.lake, self.folder / name)
         shutil.copy(self.before.database, project.database)
+        (project.folder / "target").mkdir()
+        shutil.copy(self.before.folder / "target" / "partial_parse.msgpack", project.folder / "target")
         return project
 
 

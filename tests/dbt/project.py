@@ -22,12 +22,13 @@ class Project:
         self.profiles = profiles
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.database = self.folder / "marts.duckdb"
+        self.database = self.folder / "beatlytica.duckdb"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BEATLYTICA_")}
         self.environment = {
             **inherited,
             "BEATLYTICA__LAKE__URL": pathlib.Path(lake).as_uri(),
-            "BEATLYTICA_MARTS": str(self.database),
+            # Relative to the working directory, so that dbt's parse of one project serves the next.
+            "BEATLYTICA_MARTS": self.database.name,
             "DBT_TARGET_PATH": str(self.folder / "target"),
             "DBT_LOG_PATH": str(self.folder / "logs"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -43,7 +44,7 @@ class Project:
         """Starts dbt; its output goes into a file."""
         with (self.folder / "dbt.out").open("wb") as output:
             return subprocess.Popen(
-                self.command(*arguments), env=self.environment, cwd=DBT, stdout=output, stderr=output,
+                self.command(*arguments), env=self.environment, cwd=self.folder, stdout=output, stderr=output,
                 stdin=subprocess.DEVNULL,
             )
 

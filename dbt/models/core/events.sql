@@ -40,7 +40,7 @@ records as (
     kafka_partition,
     kafka_offset
   from {{ ref('stg_' ~ table) }}
-  where {{ in_periods(hours) }} and lake_object in (select receipted.object_name from receipted)
+  where {{ in_lake_hours(hours) }} and lake_object in (select receipted.object_name from receipted)
   {%- if not loop.last %}
   union all
   {%- endif %}

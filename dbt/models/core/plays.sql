@@ -18,7 +18,7 @@ records as (
     *,
     {{ copy_number() }} as copy_number
   from {{ ref('stg_listen_events') }}
-  where {{ in_periods(hours) }} and lake_object in (select receipted.object_name from receipted)
+  where {{ in_lake_hours(hours) }} and lake_object in (select receipted.object_name from receipted)
 ),
 
 places as (

@@ -1,18 +1,7 @@
 {{ config(meta={'replaces': {'period': 'nothing'}}) }}
 
-{#- A range is decided only after the receipt of the one before: what is new lies behind the known end of its chain. -#}
-{%- set seen = {} -%}
-{%- if execute and is_incremental() -%}
-  {%- set heads -%}
-    select topic, kafka_epoch, kafka_partition, max(end_offset) from {{ this }} group by 1, 2, 3 order by 1, 2, 3
-  {%- endset -%}
-  {%- for row in run_query(heads).rows -%}
-    {%- do seen.update({row[0] ~ '/e' ~ '%03d' | format(row[1]) ~ '/p' ~ '%05d' | format(row[2]): row[3]}) -%}
-  {%- endfor -%}
-{%- endif -%}
-
 with entries as (
-  {{ ledger_entries(seen) | indent(2) }}
+  {{ ledger_entries(chain_ends()) | indent(2) }}
 ),
 
 known as (

@@ -35,7 +35,7 @@ recounted_songs as (
     level,
     count(*) as plays
   from {{ ref('stg_listen_events') }}
-  where {{ in_periods(hours) }} and lake_object in (select receipted.object_name from receipted)
+  where {{ in_lake_hours(hours) }} and lake_object in (select receipted.object_name from receipted)
   group by event_hour, artist, song, level
 ),
 

@@ -1,0 +1,52 @@
+{#
+  The external tables over a lake on Google Cloud Storage, made or brought up to date:
+
+      dbt run-operation create_lake_tables --target bigquery
+      dbt run-operation create_lake_tables --target bigquery --args '{print_only: true}'
+#}
+{% macro create_lake_tables(print_only=false) %}
+  {% do check_lake_url() %}
+  {% set statements = lake_table_statements(lake_root(), target.project, var('lake_dataset'), target.location) %}
+  {% for statement in statements %}
+    {% if print_only %}{{ print(statement ~ ';') }}{% else %}{% do run_query(statement) %}{% endif %}
+  {% endfor %}
+{% endmacro %}
+
+{% macro lake_table_statements(root, project, dataset, location) %}
+  {% set dataset_statement %}
+create schema if not exists `{{ project }}`.`{{ dataset }}` options (location = '{{ location }}')
+  {% endset %}
+  {% set statements = [dataset_statement | trim] %}
+  {% for table in ['listen_events', 'page_view_events', 'auth_events', 'status_change_events', 'song_counts', 'user_activity'] %}
+    {% set hourly = table not in ['song_counts', 'user_activity'] %}
+    {% set columns = [] %}
+    {% for name, type in lake_columns(table) %}
+      {% do columns.append(name ~ ' ' ~ {'double': 'float64', 'bigint': 'int64', 'boolean': 'bool'}.get(type, type)) %}
+    {% endfor %}
+    {% set statement %}
+create or replace external table `{{ project }}`.`{{ dataset }}`.`{{ table }}` (
+  {{ columns | join(',\n  ') }}
+)
+with partition columns (event_date date{{ ', event_hour int64' if hourly }})
+options (
+  format = 'PARQUET',
+  uris = ['{{ root }}/lake/v1/{{ table }}/*'],
+  hive_partition_uri_prefix = '{{ root }}/lake/v1/{{ table }}',
+  require_hive_partition_filter = true
+)
+    {% endset %}
+    {% do statements.append(statement | trim) %}
+  {% endfor %}
+  {# One column, a line: a separator and no quote that JSON could hold. #}
+  {% set ledger %}
+create or replace external table `{{ project }}`.`{{ dataset }}`.`ledger` (line string)
+options (
+  format = 'CSV',
+  uris = ['{{ root }}/ledger/v1/*'],
+  field_delimiter = '\x01',
+  quote = ''
+)
+  {% endset %}
+  {% do statements.append(ledger | trim) %}
+  {{ return(statements) }}
+{% endmacro %}

@@ -1,0 +1,156 @@
+"""The whole project on BigQuery's dialect: in an emulator, table by table what DuckDB has; and every statement parses."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import duckdb
+import pytest
+import sqlglot
+from harness import free_ports, wait_until
+
+from project import DBT, HISTORY, ROOT, Project, tables
+
+HERE = pathlib.Path(__file__).resolve().parent / "emulator"
+PYTHON = ROOT / ".cache" / "bigquery-venv" / "bin" / "python"
+LAKE_URL = "gs://emulated/prefix"
+
+
+class BigQuery(Project):
+    """The project against an emulator."""
+
+    def __init__(self, folder):
+        port = free_ports(1)[0]
+        self.endpoint = f"http://127.0.0.1:{port}"
+        super().__init__(
+            folder, folder, profiles=HERE, BEATLYTICA__LAKE__URL=LAKE_URL, BEATLYTICA_GCP_PROJECT="emulated", EMULATOR=self.endpoint
+        )
+        self.log = self.folder / "emulator.log"
+        with self.log.open("wb") as output:
+            self.emulator = subprocess.Popen(
+                [PYTHON, HERE / "serve.py", str(port), "emulated", self.folder / "data"], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env={**os.environ, "HOME": str(self.folder)},
+            )
+        wait_until(self.answers, "the emulator's answer", 60)
+
+    def answers(self):
+        assert self.emulator.poll() is None, self.log.read_text()[-3000:]
+        try:
+            urllib.request.urlopen(f"{self.endpoint}/bigquery/v2/projects/emulated/datasets", timeout=5).close()
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def tool(self, name, *arguments):
+        """A script of the emulator's environment."""
+        subprocess.run([PYTHON, HERE / name, self.endpoint, "emulated", *map(str, arguments)], check=True, timeout=300)
+
+    def load(self, lake):
+        """The lake's files, in place of the external tables."""
+        self.tool("load.py", lake, LAKE_URL, "beatlytica_lake")
+
+    def close(self):
+        """Stops the emulator, which leaves its database as a file."""
+        self.emulator.terminate()
+        self.emulator.wait(60)
+
+
+@pytest.fixture(scope="module")
+def bigquery(tmp_path_factory, late):
+    """Built on the first part of the scenario, then carried on with the second."""
+    project = BigQuery(tmp_path_factory.mktemp("bigquery"))
+    try:
+        project.load(late.first_lake)
+        project.run("seed")
+        project.run("run")
+        project.load(late.engine.lake)
+        project.run("build")
+        project.lint = subprocess.run(
+            [sys.executable, "-m", "sqlfluff", "lint", "models", "tests", "--processes", "1", "--disable-progress-bar",
+             "--config", HERE / "sqlfluff.cfg"],
+            cwd=DBT, env=project.environment, capture_output=True, text=True, check=False, timeout=300,
+        )
+    finally:
+        project.close()
+    return project
+
+
+def comparable(db, relation):
+    """Columns of a relation as text that both databases write alike."""
+    columns = []
+    for name, kind, *_ in db.execute(f"describe {relation}").fetchall():
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            columns.append(f'("{name}" at time zone \'UTC\')::timestamp as "{name}"')
+        elif kind == "DOUBLE":
+            columns.append(f'round("{name}", 9) as "{name}"')
+        else:
+            columns.append(f'"{name}"')
+    return columns
+
+
+def test_every_table_equals_duckdbs(bigquery, late):
+    db = duckdb.connect()
+    db.execute("set TimeZone = 'UTC'")
+    db.execute(f"attach '{bigquery.folder}/data/bqemulator.duckdb' as emulated (read_only)")
+    db.execute(f"attach '{late.rebuilt.database}' as local (read_only)")
+    compared = 0
+    for schema, table in tables(late.rebuilt.connect()):
+        excluded = HISTORY.get(table, [])
+        if excluded is None:
+            continue
+        sides = []
+        for relation in (f"local.{schema}.{table}", f"emulated.emulated__beatlytica_{schema}.{table}"):
+            columns = [each for each in comparable(db, f"select * from {relation}")
+                       if each.strip('"') not in excluded]
+            sides.append(f"(select {', '.join(columns)} from {relation})")
+        for left, right in (sides, sides[::-1]):
+            rows = db.execute(f"select * from ({left} except all {right}) limit 3").fetchall()
+            assert not rows, f"{schema}.{table}: {rows}"
+        compared += 1
+    assert compared >= 40
+
+
+def test_sql_is_in_style(bigquery):
+    assert bigquery.lint.returncode == 0, bigquery.lint.stdout[-3000:] + bigquery.lint.stderr[-2000:]
+
+
+def test_every_statement_is_bigquerys(bigquery):
+    """The emulator takes some functions of DuckDB's; a parser of BigQuery's dialect, and one round through it, does not."""
+    compiled = sorted((bigquery.folder / "target" / "compiled").rglob("*.sql"))
+    assert len(compiled) > 100
+    for path in compiled:
+        text = path.read_text()
+        for statement in filter(None, sqlglot.parse(text, read="bigquery")):
+            unknown = [node.name for node in statement.find_all(sqlglot.exp.Anonymous)]
+            assert not set(map(str.lower, unknown)) - BIGQUERY_FUNCTIONS, f"{path.name}: {unknown}"
+            sqlglot.parse_one(statement.sql("bigquery"), read="bigquery")
+
+
+# What BigQuery has and sqlglot knows only by its name.
+BIGQUERY_FUNCTIONS = set()
+
+
+def test_partition_filters_are_there(bigquery):
+    """Tables that require a filter on their partitions get one in every statement that reads them; the emulator does not ask."""
+    manifest = bigquery.manifest()
+    required = {
+        node["name"]: node["config"]["partition_by"]["field"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"].get("require_partition_filter")
+    }
+    assert {"events", "plays", "user_spans", "session_hours", "user_days"} <= set(required)
+    for path in (bigquery.folder / "target" / "compiled").rglob("*.sql"):
+        for statement in filter(None, sqlglot.parse(path.read_text(), read="bigquery")):
+            for table in statement.find_all(sqlglot.exp.Table):
+                if table.name not in required:
+                    continue
+                select = table.find_ancestor(sqlglot.exp.Select)
+                where = select.args.get("where")
+                columns = {column.name for column in where.find_all(sqlglot.exp.Column)} if where else set()
+                viewed = path.stem in ("fact_streams", "wide_stream")
+                assert viewed or required[table.name] in columns, f"{path.name} reads {table.name} whole"

@@ -1,0 +1,105 @@
+"""The project's own order: rules current, style, documentation, what it exports, and that the documents' queries run."""
+
+import json
+import re
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from project import DBT, ROOT
+
+RULES = DBT / "scripts" / "chart_rules.py"
+
+
+def rules(*arguments, script=RULES):
+    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_seed_is_what_the_chart_rules_say():
+    checked = rules("--check")
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ("paid = 5", "paid = 5.5", "points.paid is 5.5"),
+        ('week_starts_on = "friday"', 'week_starts_on = "freitag"', "week_starts_on is 'freitag'"),
+        ('week_starts_on = "friday"', 'week_starts_on = "monday"', "differ in week_starts_on"),
+        ("positions = 200", "places = 200", "unknown keys ['places'], missing keys ['positions']"),
+        ("paid = 5", "paid = 4", "not what config/charts says"),
+    ],
+)
+def test_rules_that_are_wrong_or_not_in_the_seed_are_refused(tmp_path, old, new, said):
+    for path in [*(ROOT / "config" / "charts").glob("*.toml"), RULES, DBT / "seeds" / "chart_rules.csv"]:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text()
+        copy.write_text(text.replace(old, new) if path.name == "billboard-2026.toml" else text)
+    checked = rules("--check", script=tmp_path / RULES.relative_to(ROOT))
+    assert checked.returncode == 1
+    assert said in checked.stderr
+
+
+def test_sql_is_in_style(late):
+    linted = subprocess.run(
+        [sys.executable, "-m", "sqlfluff", "lint", "models", "tests", "--processes", "1", "--disable-progress-bar"],
+        cwd=DBT, env={**late.rebuilt.environment, "BEATLYTICA_MARTS": str(late.rebuilt.database)}, capture_output=True, text=True, check=False, timeout=300,
+    )
+    assert linted.returncode == 0, linted.stdout[-3000:] + linted.stderr[-2000:]
+
+
+def test_documentation_covers_every_model_and_column(late):
+    late.rebuilt.run("docs", "generate")
+    manifest = late.rebuilt.manifest()
+    catalog = json.loads((late.rebuilt.folder / "target" / "catalog.json").read_text())["nodes"]
+    for name, node in manifest["nodes"].items():
+        if node["resource_type"] not in ("model", "seed"):
+            continue
+        described = {column for column, entry in node["columns"].items() if entry["description"]}
+        assert node["description"], name
+        assert set(catalog[name]["columns"]) == described, name
+
+
+def test_every_model_of_tables_has_a_tested_key(late):
+    manifest = late.rebuilt.manifest()
+    tested = {
+        node["attached_node"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node["name"].startswith("unique")
+    }
+    for name, node in manifest["nodes"].items():
+        if node["resource_type"] == "model" and not node["path"].startswith("staging"):
+            assert name in tested, name
+
+
+def test_metrics_for_prometheus(late, tmp_path):
+    exported = tmp_path / "marts.prom"
+    subprocess.run([sys.executable, DBT / "scripts" / "export_metrics.py", late.rebuilt.database, exported], check=True)
+    lines = exported.read_text().splitlines()
+    assert 'beatlytica_reconciliation_difference{table="song_counts"} 0' in lines
+    assert f'beatlytica_marts_records{{topic="listen_events",measure="duplicates"}} {late.copies["listen_events"]}' in lines
+    assert all(re.fullmatch(r'# (HELP|TYPE) .+|[a-z_]+\{([a-z]+="[^"]*",?)+\} -?\d+', line) for line in lines)
+
+
+def blocks(language):
+    """Code blocks of docs/query.md."""
+    text = (ROOT / "docs" / "query.md").read_text()
+    return re.findall(rf"## (\w+)\n(?:(?!\n## ).)*?```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_documented_duckdb_queries_run(late):
+    code = dict(blocks("sql"))["DuckDB"].replace(".demo/lake/", f"{late.engine.lake}/")
+    db = duckdb.connect()
+    answered = [db.execute(statement).fetchall() for statement in filter(str.strip, code.split(";"))]
+    assert [len(rows) for rows in answered[1:]] == [10, 10, 24]
+    # Ranked by plays, both ways: the counts and the events agree.
+    assert [row[2] for row in answered[1]] == [row[2] for row in answered[2]]
+
+
+def test_the_documented_polars_query_runs(late):
+    code = dict(blocks("python"))["Polars"].replace(".demo/lake/", f"{late.engine.lake}/")
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "shape: (10, 4)" in printed
