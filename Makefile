@@ -86,7 +86,7 @@ workflow-test: ## Check the GitHub workflows with actionlint
 
 .PHONY: redpanda-test
 redpanda-test: venv build ## The broker suite against Redpanda in a container instead of Apache Kafka (needs docker)
-	BEATLYTICA_TEST_BROKER=redpanda BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/test_redpanda.py
+	BEATLYTICA_TEST_BROKER=redpanda BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/broker_suite.py
 
 .PHONY: release-archive
 release-archive: ## dist/beatlytica-VERSION-TARGET_NAME.tar.gz with the program, completions and manual page, and its checksum
