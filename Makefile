@@ -94,7 +94,7 @@ release-archive: ## dist/beatlytica-VERSION-TARGET_NAME.tar.gz with the program,
 
 .PHONY: docs
 docs: ## Build the library's documentation and check the documents' links
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(PYTHON) scripts/check_links.py
 
 .PHONY: image
