@@ -116,7 +116,7 @@ workflow-test: ## Check the GitHub workflows with actionlint
 
 .PHONY: redpanda-test
 redpanda-test: venv build ## The broker suite against Redpanda in a container instead of Apache Kafka (needs docker)
-	BEATLYTICA_TEST_BROKER=redpanda BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/test_redpanda.py
+	BEATLYTICA_TEST_BROKER=redpanda BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -v tests/e2e/broker_suite.py
 
 .PHONY: release-archive
 release-archive: ## dist/beatlytica-VERSION-TARGET_NAME.tar.gz with the program, completions and manual page, and its checksum
@@ -124,7 +124,7 @@ release-archive: ## dist/beatlytica-VERSION-TARGET_NAME.tar.gz with the program,
 
 .PHONY: docs
 docs: ## Build the library's documentation and check the documents' links
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(PYTHON) scripts/check_links.py
 
 .PHONY: image

@@ -1,7 +1,8 @@
 #!/bin/sh
 # stack.sh up | stop: the entry of the stack image. Needs DATA, a folder with the same path here and on the machine, and Docker's socket.
 set -eu
-files=$DATA/stack
+# A folder for each version: containers whose files changed see another path, and are made anew.
+files=$DATA/stack/$BEATLYTICA_TAG
 metadata=http://metadata.google.internal/computeMetadata/v1
 
 # A secret's value, by the machine's own account; it goes into a file that its container alone reads.
@@ -29,18 +30,16 @@ compose() { docker compose --file "$files/infra/compose.yaml" "$@"; }
 
 case ${1:-up} in
 up)
-  rm -rf "$files.new"
-  mkdir -p "$files.new" "$DATA/secrets"
+  mkdir -p "$files" "$DATA/secrets"
   chmod 0711 "$DATA/secrets"
-  cp -r /opt/beatlytica/. "$files.new/"
-  rm -rf "$files"
-  mv "$files.new" "$files"
+  cp -r "${STACK_FILES:-/opt/beatlytica}/." "$files/"
   folders
   if [ -n "${SECRET_PREFIX:-}" ]; then
     case ,$COMPOSE_PROFILES, in *,observability,*) secret grafana-password 472 ;; esac
     case ,$COMPOSE_PROFILES, in *,airflow,*) secret airflow-password 50000 ;; esac
   fi
-  compose up --detach --remove-orphans --quiet-pull ;;
+  compose up --detach --remove-orphans --quiet-pull
+  find "$DATA/stack" -mindepth 1 -maxdepth 1 ! -name "$BEATLYTICA_TAG" -exec rm -rf {} + ;;
 stop) compose stop --timeout 60 ;;
 *) echo "usage: stack up | stop" >&2; exit 2 ;;
 esac

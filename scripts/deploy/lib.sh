@@ -74,9 +74,18 @@ adopt_lake() {
 output() { terraform_here output -raw "$1"; }
 bucket_exists() { gcloud storage buckets describe "gs://$1" --project="$PROJECT" >/dev/null 2>&1; }
 
-# A command on the machine of the small profile, over Identity-Aware Proxy.
+# field OUTPUT NAME: one text of an output that is an object.
+field() { terraform_here output -json "$1" | tr -d '\n' | sed -nE "s/.*\"$2\": *\"([^\"]*)\".*/\1/p"; }
+
+# on_machine COMMAND [airflow_machine]: on the machine of the small profile, or on Airflow's of the scale one, over Identity-Aware Proxy.
 on_machine() {
-  gcloud compute ssh "$(output instance)" --zone="$(output zone)" --project="$PROJECT" --tunnel-through-iap --quiet --command="$1"
+  local instance zone
+  if [ "${2:-}" = airflow_machine ]; then
+    instance=$(field airflow instance) zone=$(field airflow zone)
+  else
+    instance=$(output instance) zone=$(output zone)
+  fi
+  gcloud compute ssh "$instance" --zone="$zone" --project="$PROJECT" --tunnel-through-iap --quiet --command="$1"
 }
 
 in_cluster() { kubectl --namespace=beatlytica "$@"; }

@@ -7,15 +7,12 @@ tag=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$root/infra/k8s" "$work/base"
-kafka() { terraform_here output -json kafka | tr -d '{}" \n' | tr ',' '\n' | sed -nE "s/^$1://p"; }
-# Brokers are several, with commas between them: taken whole.
-brokers=$(terraform_here output -json kafka | sed -nE 's/.*"brokers": *"([^"]*)".*/\1/p')
-protocol=$(kafka security_protocol)
+protocol=$(field kafka security_protocol)
 mkdir "$work/overlay"
 cat > "$work/overlay/engine.env" <<ENV
-BEATLYTICA__KAFKA__BROKERS=$brokers
+BEATLYTICA__KAFKA__BROKERS=$(field kafka brokers)
 BEATLYTICA__KAFKA__SECURITY_PROTOCOL=$protocol
-BEATLYTICA__KAFKA__SASL_MECHANISM=$(kafka sasl_mechanism)
+BEATLYTICA__KAFKA__SASL_MECHANISM=$(field kafka sasl_mechanism)
 BEATLYTICA__LAKE__URL=$(output lake_url)
 ENV
 cat > "$work/overlay/kustomization.yaml" <<YAML

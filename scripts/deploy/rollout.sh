@@ -17,5 +17,17 @@ scale)
   cluster_credentials
   "$root/scripts/deploy/manifests.sh" "$tag" | kubectl apply --server-side --field-manager=beatlytica --force-conflicts -f - >/dev/null || fail "Kubernetes refused the manifests" "the lines above say why"
   in_cluster rollout status statefulset/engine --timeout="${DEPLOY_BOOT_DEADLINE:-900}s" ||
-    fail "the engine does not become ready" "make logs PROFILE=scale shows why; make rollback PROFILE=scale goes back" ;;
+    fail "the engine does not become ready" "make logs PROFILE=scale shows why; make rollback PROFILE=scale goes back"
+  case $(field airflow kind) in
+  composer)
+    dags=$(field airflow dags)
+    copy=(gcloud storage rsync --recursive --delete-unmatched-destination-objects --quiet)
+    if ! { "${copy[@]}" "$root/infra/airflow/dags" "$dags/beatlytica" && "${copy[@]}" --exclude='(^|/)(target|logs)/' "$root/dbt" "$(dirname "$dags")/data/dbt"; }; then
+      fail "the DAGs cannot be copied to Composer" "you need roles/storage.objectAdmin on its bucket, $(dirname "$dags")"
+    fi ;;
+  vm)
+    if ! { until_true "${DEPLOY_BOOT_DEADLINE:-600}" "Airflow's machine" on_machine true airflow_machine && on_machine "sudo systemctl reload-or-restart beatlytica" airflow_machine; }; then
+      fail "Airflow's machine cannot be brought up to date" "gcloud compute instances list --project=$PROJECT shows whether it runs"
+    fi ;;
+  esac ;;
 esac

@@ -90,7 +90,7 @@ impl Poller {
         self.tell(Command::Close);
     }
 
-    /// Waits until the group is left, within [`LEAVE_DEADLINE`] and a little.
+    /// Waits until the group is left, within `LEAVE_DEADLINE` and a little.
     pub async fn closed(&self) {
         for _ in 0..(LEAVE_DEADLINE.as_millis() / 10 + 100) {
             if !self.is_alive() {

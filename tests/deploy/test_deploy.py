@@ -207,7 +207,9 @@ def test_tunnel_logs_and_status(world):
 SCALE = {
     "secrets": [],
     "kafka": {"brokers": "one:9192,two:9192", "security_protocol": "ssl", "sasl_mechanism": ""},
+    "airflow": {"kind": "composer", "dags": "gs://composer/dags", "web": "https://web", "instance": None, "zone": None},
 }
+AIRFLOW_MACHINE = {"kind": "vm", "dags": None, "web": None, "instance": "beatlytica-airflow", "zone": "europe-west1-b"}
 
 
 def test_scale_with_managed_kafka(world):
@@ -215,7 +217,8 @@ def test_scale_with_managed_kafka(world):
     world.run("deploy", PROFILE="scale")
     in_order(world, [
         r"terraform .* apply (?!.*-target)", r"get-credentials beatlytica .*--dns-endpoint", r"get secret kafka", r"kubectl kustomize", r"kubectl apply",
-        r"rollout status statefulset/engine", r"exec statefulset/engine -- /usr/bin/beatlytica health --ready",
+        r"rollout status statefulset/engine", r"storage rsync .*infra/airflow/dags gs://composer/dags/beatlytica", r"storage rsync .*/dbt gs://composer/data/dbt",
+        r"exec statefulset/engine -- /usr/bin/beatlytica health --ready",
     ])
     applied = world.calls(r"kubectl apply")[0]["stdin"]
     assert "BEATLYTICA__KAFKA__BROKERS=one:9192,two:9192" in applied and "newTag: abc123" in applied
@@ -226,7 +229,7 @@ def test_scale_with_managed_kafka(world):
 
 def test_scale_with_brokers_of_ones_own(world):
     kafka = {"brokers": "one:9092", "security_protocol": "sasl_ssl", "sasl_mechanism": "SCRAM-SHA-512"}
-    world.change(outputs={"secrets": ["beatlytica-kafka-username", "beatlytica-kafka-password"], "kafka": kafka, "simulate": None})
+    world.change(outputs={"secrets": ["beatlytica-kafka-username", "beatlytica-kafka-password"], "kafka": kafka, "simulate": None, "airflow": AIRFLOW_MACHINE})
     printed = world.run("deploy", code=1, PROFILE="scale")
     assert "secret beatlytica-kafka-username has no value" in printed and "--data-file=-" in printed
     world.change(secrets={"beatlytica-kafka-username": "me", "beatlytica-kafka-password": "hush-hush"})
@@ -234,6 +237,7 @@ def test_scale_with_brokers_of_ones_own(world):
     assert "hush-hush" not in printed
     assert not [entry for entry in world.calls() if "hush-hush" in entry["call"]]
     assert "hush-hush" in world.calls(r"kubectl apply")[0]["stdin"]
+    assert world.calls(r"compute ssh beatlytica-airflow .*reload-or-restart")
 
 
 def test_scale_is_destroyed_after_its_protection_was_lifted(world):

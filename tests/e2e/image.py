@@ -28,6 +28,16 @@ def build():
     assert ended.returncode == 0, ended.stderr[-3000:]
 
 
+class Contained(Process):
+    """The program in a container: buildah that is killed leaves it behind."""
+
+    def __exit__(self, *_):
+        pid = engine_pid(self) if self.poll() is None else None
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        super().__exit__()
+
+
 class Container:
     """A container of the image, on the host's network."""
 
@@ -50,7 +60,7 @@ class Container:
         """Starts the program in the container."""
         variables = [part for item in environment.items() for part in ("--env", "=".join(item))]
         command = ["run", *flags, *variables, self.id, "--", "/usr/bin/beatlytica", *arguments]
-        return Process(command, STORAGE, log, program="buildah")
+        return Contained(command, STORAGE, log, program="buildah")
 
 
 def engine_pid(process):

@@ -144,9 +144,14 @@ module "airflow" {
   service_account = module.identities.batch.email
   image_version   = var.composer_image_version
   pypi_packages   = var.composer_packages
-  environment     = local.batch_environment
-  labels          = local.labels
-  kms_key         = var.kms_key
+  environment = {
+    BEATLYTICA__LAKE__URL        = module.lake.url
+    BEATLYTICA_GCP_PROJECT       = var.project
+    BEATLYTICA_BIGQUERY_LOCATION = var.region
+    DBT_TARGET                   = "bigquery"
+  }
+  labels  = local.labels
+  kms_key = var.kms_key
 }
 
 module "airflow_host" {
@@ -173,8 +178,6 @@ locals {
     BEATLYTICA_LAKE_URL  = module.lake.url
     GOOGLE_CLOUD_PROJECT = var.project
     BIGQUERY_LOCATION    = var.region
-    BIGQUERY_LAKE        = module.bigquery.lake_dataset
-    BIGQUERY_MARTS       = module.bigquery.marts_dataset
     DBT_TARGET           = "bigquery"
     SECRET_PREFIX        = var.name
   }

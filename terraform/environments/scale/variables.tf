@@ -190,7 +190,7 @@ variable "composer_image_version" {
 variable "composer_packages" {
   type        = map(string)
   default     = {}
-  description = "Python packages for Composer; `make deploy` reads them from infra/airflow."
+  description = "Python packages for Composer, name => \"==version\": those of infra/airflow/requirements.txt and dbt/requirements.txt."
 }
 
 variable "deletion_protection" {

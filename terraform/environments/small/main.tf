@@ -138,11 +138,8 @@ module "host" {
     BEATLYTICA_LAKE_URL  = module.lake.url
     GOOGLE_CLOUD_PROJECT = var.project
     BIGQUERY_LOCATION    = var.region
-    BIGQUERY_LAKE        = module.bigquery.lake_dataset
-    BIGQUERY_MARTS       = module.bigquery.marts_dataset
     DBT_TARGET           = "bigquery"
     SECRET_PREFIX        = var.name
-    ALERT_EMAIL          = coalesce(var.alert_email, "nobody@example.invalid")
     COMPOSE_PROJECT_NAME = "beatlytica"
   }
 }

@@ -7,7 +7,7 @@ variables {
   batch_member = "serviceAccount:batch@some-project.iam.gserviceaccount.com"
 }
 
-run "two_datasets_one_writer" {
+run "a_dataset_for_each_schema_and_one_writer" {
   variables {
     viewers = ["group:analysts@example.com"]
   }
@@ -15,6 +15,10 @@ run "two_datasets_one_writer" {
   assert {
     condition     = output.lake_dataset == "beat_lytica_lake" && output.marts_dataset == "beat_lytica_marts"
     error_message = "Datasets take no hyphens."
+  }
+  assert {
+    condition     = toset([for dataset in google_bigquery_dataset.this : dataset.dataset_id]) == toset(["beat_lytica", "beat_lytica_lake", "beat_lytica_staging", "beat_lytica_rules", "beat_lytica_core", "beat_lytica_charts", "beat_lytica_marts"])
+    error_message = "dbt finds every dataset that it needs."
   }
   assert {
     condition     = toset([for grant in google_bigquery_dataset_iam_member.batch : "${grant.role} ${grant.member}"]) == toset(["roles/bigquery.dataEditor ${var.batch_member}"])

@@ -1,0 +1,86 @@
+"""What the machine of the small profile runs at its start: cloud-init's script, and the stack image's."""
+
+import base64
+import os
+import stat
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import ROOT
+
+STANDINS = {
+    "wget": 'echo "wget $*" >> "$CALLS"; echo "{\\"access_token\\": \\"the-token\\", \\"expires_in\\": 3599}"',
+    "curl": 'echo "curl $*" >> "$CALLS"; cat >> "$CALLS.stdin"; echo "{\\"payload\\": {\\"data\\": \\"$SECRET\\"}}"',
+    "docker": 'echo "docker $* DATA=$DATA" >> "$CALLS"',
+    "chown": 'echo "chown $*" >> "$CALLS"',
+}
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """Runs stack.sh with stand-ins for the machine's metadata server, Secret Manager and docker."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, text in STANDINS.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    files = tmp_path / "image"
+    (files / "infra").mkdir(parents=True)
+    (files / "infra" / "compose.yaml").write_text("services: {}\n")
+    calls = tmp_path / "calls"
+
+    def run(*arguments, code=0, **environment):
+        ended = subprocess.run(
+            ["sh", str(ROOT / "infra" / "stack" / "stack.sh"), *arguments], capture_output=True, text=True,
+            env={
+                "PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "DATA": str(tmp_path / "data"), "STACK_FILES": str(files), "BEATLYTICA_TAG": "one",
+                "GOOGLE_CLOUD_PROJECT": "p", "SECRET_PREFIX": "beatlytica", "COMPOSE_PROFILES": "redpanda,observability,airflow",
+                "SECRET": base64.b64encode(b"hush").decode(), **environment,
+            },
+        )
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return ended.stderr
+
+    run.calls = lambda: calls.read_text()
+    run.data = tmp_path / "data"
+    return run
+
+
+def test_it_brings_files_and_secrets_and_starts_compose(stack):
+    stack("up")
+    for secret, owner in (("grafana-password", 472), ("airflow-password", 50000)):
+        path = stack.data / "secrets" / secret
+        assert path.read_text() == "hush" and stat.S_IMODE(os.stat(path).st_mode) == 0o400
+        assert f"chown {owner} {path}.new" in stack.calls()
+    assert f"docker compose --file {stack.data}/stack/one/infra/compose.yaml up --detach --remove-orphans" in stack.calls()
+    assert "the-token" not in stack.calls() and "hush" not in stack.calls()
+
+
+def test_another_version_has_another_folder(stack):
+    stack("up")
+    stack("up", BEATLYTICA_TAG="two")
+    assert [path.name for path in (stack.data / "stack").iterdir()] == ["two"]
+    stack("stop", BEATLYTICA_TAG="two")
+    assert "stack/two/infra/compose.yaml stop --timeout 60" in stack.calls()
+
+
+def test_secrets_are_read_only_where_they_are_used(stack):
+    stack("up", COMPOSE_PROFILES="redpanda")
+    assert "curl" not in stack.calls()
+
+
+def test_a_secret_without_a_value_is_said(stack):
+    assert "secret beatlytica-grafana-password has no value; make deploy makes it" in stack("up", code=1, SECRET="")
+    assert "docker" not in stack.calls()
+
+
+def test_the_machine_starts_the_stack_and_restarts_it_on_failure():
+    init = yaml.safe_load((ROOT / "terraform" / "modules" / "host" / "cloud-init.yaml").read_text())
+    files = {entry["path"]: entry["content"] for entry in init["write_files"]}
+    ended = subprocess.run(["shellcheck", "-"], input=files["/etc/beatlytica/start"], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout
+    unit = files["/etc/systemd/system/beatlytica.service"]
+    assert "Restart=on-failure" in unit and "ExecReload=/bin/bash /etc/beatlytica/start up" in unit
+    assert ["systemctl start --no-block beatlytica.service"] == [line for line in init["runcmd"] if "start" in line]
