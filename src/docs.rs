@@ -9,5 +9,5 @@ pub(crate) fn require(page: &Path, text: &str) {
     }
     let stands = std::fs::read_to_string(page).unwrap_or_default();
     let page = page.display();
-    assert!(stands == text, "{page} is stale; `make docs` writes it anew");
+    assert!(stands == text, "{page} is stale; `make pages` writes it anew");
 }

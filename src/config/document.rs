@@ -7,7 +7,7 @@ use super::layers::DEFAULTS;
 /// One table a section: key, variable, default, and what the comment before it says.
 fn page() -> String {
     let mut text = String::from(
-        "# Settings\n\nWritten from `config/default.toml` by `make docs`; a test fails when this page is stale. Built-in values < `--config FILE` < environment < \
+        "# Settings\n\nWritten from `config/default.toml` by `make pages`; a test fails when this page is stale. Built-in values < `--config FILE` < environment < \
          flags. Durations are written `120s`, `10m`, `48h`; sizes `64MiB`, `500kB` or plain bytes. Empty text means \"not set\".\n",
     );
     let (mut section, mut comment) = (String::new(), Vec::new());
@@ -20,7 +20,7 @@ fn page() -> String {
             let about = std::mem::take(&mut comment).join(" ");
             let gap = if about.is_empty() { "" } else { "\n\n" };
             let _ = write!(text, "\n## `[{section}]`{gap}{about}\n");
-            if DEFAULTS.contains(&format!("[{section}]\n")) && section != "kafka.properties" {
+            if DEFAULTS.0.contains(&format!("[{section}]\n")) && section != "kafka.properties" {
                 text.push_str("\n| key | environment | default | |\n|---|---|---|---|\n");
             }
         } else if let Some((key, value)) = line.split_once(" = ") {
@@ -46,7 +46,7 @@ fn the_page_on_settings_is_what_the_built_in_file_says() {
 #[test]
 fn every_key_of_the_built_in_file_is_described_on_the_page() {
     let page = page();
-    let (merged, _) = super::layers::merge(None, [], &[]).expect("defaults");
+    let (merged, _) = super::layers::merge(&[DEFAULTS], None, [], &[]).expect("defaults");
     for key in merged.keys() {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
         let row = row.unwrap_or_else(|| panic!("{key} is not on the page"));

@@ -135,7 +135,7 @@ pub fn document(definitions: &[Definition]) -> String {
     definitions.sort_by(|a, b| a.name.cmp(&b.name));
     let mut text = String::from(
         "# Metrics\n\n`GET /metrics`, in Prometheus' text format. Written from `src/metrics/` by \
-         `make docs`; a test fails when this page is stale.\n\n\
+         `make pages`; a test fails when this page is stale.\n\n\
          Times are seconds since 1970, sizes bytes, durations seconds. Series with `topic` and `partition` are those of \
          the partitions that this process holds; they disappear when a partition is revoked.\n\n\
          | metric | type | labels | what it says |\n|---|---|---|---|\n",

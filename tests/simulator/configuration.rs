@@ -28,9 +28,12 @@ fn eventsims_own_file_is_taken() {
     assert!(SiteConfig::own().is_ok_and(|site| site.ignored.is_empty()));
 }
 
+/// What makes a good configuration a bad one.
+type Change = Box<dyn FnOnce(&mut Value)>;
+
 #[test]
 fn mistakes_name_the_key() {
-    let cases: [(&str, Box<dyn FnOnce(&mut Value)>); 14] = [
+    let cases: [(&str, Change); 14] = [
         ("alpha: is \"x\"; it must be a number from 1", Box::new(|site| site["alpha"] = json!("x"))),
         ("beta: is -5; it must be a number from 60", Box::new(|site| site["beta"] = json!(-5))),
         ("weekend-damping: is 1.5; it must be", Box::new(|site| site["weekend-damping"] = json!(1.5))),

@@ -27,7 +27,7 @@ pub(super) fn simulate(settings: &KafkaSettings, args: &SimulateArgs) -> anyhow:
         let on_thread = Arc::clone(&stop);
         std::thread::spawn(move || {
             // The receiver lives until the result is there.
-            let _ = done.send(Run::new(plan, sink).and_then(|run| run.to_the_end(&on_thread)));
+            let _ = done.send(Run::new(plan, sink).and_then(|run| run.finish(&on_thread)));
         });
         loop {
             tokio::select! {

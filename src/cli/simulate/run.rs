@@ -77,7 +77,7 @@ impl Run {
     }
 
     /// Runs until the end, or until it is asked to stop. What was taken is delivered either way.
-    pub(super) fn to_the_end(mut self, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn finish(mut self, stop: &Stop) -> anyhow::Result<()> {
         let (mut truth, mut records) = (RecordBuffer::default(), RecordBuffer::default());
         let mut reached = self.start_ms;
         let stopped = loop {
