@@ -25,29 +25,39 @@ pub fn integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Appends a number as Java's `Float.toString` does: shortest digits that read back as the same float.
+/// Appends a number as Java's `Float.toString` does: the shortest digits that read back as the same float, of two equally
+/// near ones the even.
 pub fn float32(out: &mut Vec<u8>, value: f32) {
-    let plain = (1e-3..1e7).contains(&value.abs()) || value == 0.0;
-    java(out, if plain { value.to_string() } else { format!("{value:e}") });
+    if is_plain(f64::from(value)) {
+        out.extend_from_slice(ryu::Buffer::new().format(value).as_bytes());
+    } else {
+        scientific(out, &format!("{value:e}"));
+    }
 }
 
 /// Appends a number as Java's `Double.toString` does.
 pub fn float64(out: &mut Vec<u8>, value: f64) {
-    let plain = (1e-3..1e7).contains(&value.abs()) || value == 0.0;
-    java(out, if plain { value.to_string() } else { format!("{value:e}") });
+    if is_plain(value) {
+        out.extend_from_slice(ryu::Buffer::new().format(value).as_bytes());
+    } else {
+        scientific(out, &format!("{value:e}"));
+    }
 }
 
-/// `12` and `1e-5` as Java has them: `12.0` and `1.0E-5`.
-fn java(out: &mut Vec<u8>, text: String) {
-    let (digits, exponent) = text.split_once('e').map_or((text.as_str(), None), |(d, e)| (d, Some(e)));
+/// Whether Java writes the number without an exponent.
+fn is_plain(value: f64) -> bool {
+    (1e-3..1e7).contains(&value.abs()) || value == 0.0
+}
+
+/// `1e-5` as Java has it: `1.0E-5`.
+fn scientific(out: &mut Vec<u8>, text: &str) {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
     out.extend_from_slice(digits.as_bytes());
     if !digits.contains('.') {
         out.extend_from_slice(b".0");
     }
-    if let Some(exponent) = exponent {
-        out.push(b'E');
-        out.extend_from_slice(exponent.as_bytes());
-    }
+    out.push(b'E');
+    out.extend_from_slice(exponent.as_bytes());
 }
 
 #[cfg(test)]
@@ -62,8 +72,14 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_java() {
-        let floats =
-            [(180.0, "180.0"), (9.09995, "9.09995"), (1e-3, "0.001"), (9.5e-4, "9.5E-4"), (0.0, "0.0")];
+        let floats = [
+            (180.0, "180.0"),
+            (9.09995, "9.09995"),
+            (129.828_12, "129.82812"),
+            (1e-3, "0.001"),
+            (9.5e-4, "9.5E-4"),
+            (0.0, "0.0"),
+        ];
         for (value, expected) in floats {
             assert_eq!(text(|out| float32(out, value)), expected);
         }

@@ -207,7 +207,7 @@ mod tests {
         let names: HashSet<_> = catalogue.artists.iter().map(|artist| &artist.name).collect();
         assert_eq!(names.len(), catalogue.artists.len());
         // One letter of each script.
-        for letter in ["é", "ł", "Б", "θ", "夜", "の", "밤", "ل", "ל", "र"] {
+        for letter in ["é", "ł", "Б", "α", "夜", "の", "밤", "ل", "ל", "र"] {
             assert!(catalogue.songs.iter().any(|song| song.title.contains(letter)), "{letter}");
         }
         for text in catalogue.songs.iter().map(|song| &song.title).chain(names) {
