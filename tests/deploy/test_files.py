@@ -87,13 +87,14 @@ def test_the_engine_drains_before_it_is_killed(services):
 def test_the_engine_understands_its_settings(services, tmp_path):
     """Every variable is a setting of the program's; needs the program (BEATLYTICA_BIN)."""
     program = os.environ.get("BEATLYTICA_BIN", str(ROOT / "target" / "debug" / "beatlytica"))
-    for name in ("engine", "simulator"):
+    production = ["--config", str(ROOT / "config" / "production.toml")]
+    for name, arguments in (("engine", production), ("simulator", [])):
         ended = subprocess.run(
-            [program, "config", "check", "--config", str(ROOT / "config" / "production.toml")],
+            [program, "config", "check", *arguments],
             env={"BEATLYTICA__KAFKA__SASL_USERNAME": "u", "BEATLYTICA__KAFKA__SASL_PASSWORD": "p", **services[name]["environment"]},
             capture_output=True, text=True,
         )
-        assert ended.returncode == 0, ended.stderr
+        assert ended.returncode == 0, (name, ended.stderr)
 
 
 def missing(paths):
