@@ -48,6 +48,11 @@ prometheus-packages: packages ## Unpack Prometheus and Alertmanager from Debian'
 build: ## Build the program and what the tests run beside it (development profile)
 	$(CARGO) build --locked --bins --example fake_gcs
 
+.PHONY: demo
+demo: packages ## Listeners, broker, engine, lake and live page in one process: no cloud, no account (DEMO_FLAGS, see `demo --help`)
+	$(CARGO) build --locked --bins --example fake_gcs
+	@$(TARGET)/debug/beatlytica demo $(DEMO_FLAGS)
+
 .PHONY: lint
 lint: ## Format and lints
 	$(CARGO) fmt --check

@@ -1,0 +1,99 @@
+"""`beatlytica demo`: everything in one process, from nothing to a checked lake."""
+
+import json
+import signal
+import time
+import urllib.request
+
+import duckdb
+
+from harness import Process, free_ports, wait_until
+
+# From the start of a program that is not optimised, on a machine that does other things too.
+FIRST_NUMBERS_SECONDS = 10
+
+
+class Demo:
+    """The command, its lake and its page."""
+
+    def __init__(self, folder, *flags):
+        self.folder = folder
+        port = free_ports(1)[0]
+        self.url = f"http://127.0.0.1:{port}"
+        arguments = ["demo", "--folder", str(folder / "data"), "--listen", f"127.0.0.1:{port}", *flags]
+        self.log = folder / "demo.log"
+        self.log.unlink(missing_ok=True)
+        self.process = Process(arguments, {}, self.log)
+
+    def get(self, path):
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+                return answer.read().decode()
+        except OSError:
+            return None
+
+    def status(self, key):
+        answer = self.get("/api/v1/status")
+        return answer and json.loads(answer)[key]
+
+    def interrupt(self):
+        """Ctrl-C; what was printed."""
+        self.process.send(signal.SIGINT)
+        ended = self.process.wait(60)
+        printed = self.log.read_text()
+        assert ended.code == 0, printed[-3000:]
+        return printed
+
+    def entries(self):
+        ledger = self.folder / "data" / "ledger" / "v1"
+        found = [json.loads(path.read_text()) for path in ledger.glob("*/*/p*/*.json") if ".done" not in path.name]
+        assert found, "nothing was decided"
+        return found
+
+
+def times(folder, epoch):
+    """Rows, and first and last event time, ms, of an epoch's records."""
+    glob = f"{folder}/data/lake/v1/*_events/**/{epoch}-*.parquet"
+    return duckdb.execute(f"select count(*), epoch_ms(min(ts)), epoch_ms(max(ts)) from '{glob}'").fetchone()
+
+
+def test_from_nothing_to_a_checked_lake_and_on(tmp_path):
+    began = time.monotonic()
+    demo = Demo(tmp_path, "--history", "6h", "--users", "20000")
+    wait_until(lambda: demo.get("/api/v1/charts/songs?window=24h&limit=1") and demo.status("records"), "first numbers")
+    assert time.monotonic() - began < FIRST_NUMBERS_SECONDS
+    songs = json.loads(wait_until(lambda: demo.get("/api/v1/charts/songs?window=24h&limit=5"), "a chart"))["songs"]
+    assert len(songs) == 5 and songs[0]["plays"] > 1
+    assert "<title>" in demo.get("/")
+    wait_until(lambda: demo.status("last_upload"), "the first upload")
+    live = f"within a minute of now: {time.time():.0f}"
+    newest = lambda: max((row["newest"] or "" for row in demo.status("partitions")), default="")  # noqa: E731
+    minute_ago = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() - 60))
+    wait_until(lambda: newest() >= minute_ago, live, 120)
+    printed = demo.interrupt()
+    assert "A new lake" in printed and demo.url in printed and "duckdb -c" in printed
+    assert ": 0 kinds of damage" in printed
+    assert {entry["kind"] for entry in demo.entries()} == {"data"}, "a gap in a demo's ledger is a defect"
+    rows, first, last = times(tmp_path, "e001")
+    assert rows > 10_000
+
+    again = Demo(tmp_path, "--history", "6h", "--users", "20000")
+    wait_until(lambda: again.status("records"), "more events")
+    printed = again.interrupt()
+    assert "goes on from where it ended" in printed
+    assert ": 0 kinds of damage" in printed
+    assert {entry["kind"] for entry in again.entries()} <= {"data", "close"}
+    more, after, _ = times(tmp_path, "e002")
+    assert more > 0 and after > last, "no moment is simulated twice"
+    assert times(tmp_path, "e001") == (rows, first, last)
+
+
+def test_a_lake_of_a_real_cluster_is_left_alone(tmp_path):
+    epoch = tmp_path / "data" / "ledger" / "v1" / "listen_events" / "e001" / "epoch.json"
+    epoch.parent.mkdir(parents=True)
+    epoch.write_text('{"format":1,"cluster_id":"production","topic_id":"t"}')
+    demo = Demo(tmp_path)
+    ended = demo.process.wait(30)
+    assert ended.code == 1
+    assert "holds listen_events of a real cluster" in demo.log.read_text()
+    assert [path for path in (tmp_path / "data").rglob("*") if path.is_file()] == [epoch]
