@@ -5,8 +5,7 @@ import os
 import pathlib
 import sys
 
-from airflow.sdk import DAG, DeadlineAlert, DeadlineReference, PokeReturnValue, SyncCallback, task
-from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow.sdk import DAG, CronDataIntervalTimetable, DeadlineAlert, DeadlineReference, PokeReturnValue, SyncCallback, task
 from cosmos.operators.local import DbtTestLocalOperator
 
 # Composer keeps these files in a folder below the one that Airflow looks for modules in.

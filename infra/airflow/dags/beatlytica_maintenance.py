@@ -4,8 +4,7 @@ import pathlib
 import sys
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, task
-from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 # Composer keeps these files in a folder below the one that Airflow looks for modules in.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -23,18 +22,17 @@ COMMON = {
 SKIP = "exit 99"
 
 
-def command(task_id, script, pool=project.POOL, **environment):
+def command(task_id, script, **arguments):
     """A task that runs a shell script; values come by the environment, never as text in the script."""
     found = {
         **project.environment(),
         "DBT": project.dbt_program(),
         "PROJECT": str(project.project_folder()),
         "DBT_TARGET": project.target(),
-        **environment,
     }
     return BashOperator(
-        task_id=task_id, bash_command=f"set -euo pipefail\n{script}\n", env=found, append_env=True, pool=pool,
-        skip_on_exit_code=99,
+        task_id=task_id, bash_command=f"set -euo pipefail\n{script}\n", env=found, append_env=True,
+        skip_on_exit_code=99, **{"pool": project.POOL, **arguments},
     )
 
 
@@ -96,4 +94,6 @@ with DAG(
         "$BEATLYTICA_BIN" verify
         """,
         pool="default_pool",
+        # What it finds does not go away by looking again.
+        retries=0,
     )
