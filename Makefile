@@ -11,6 +11,7 @@ BROKER := KAFKA_DATA=.cache/kafka/data scripts/kafka.sh
 CHECKOV := .cache/checkov/bin/checkov
 DBT_VENV := .cache/dbt-venv
 EMULATOR_VENV := .cache/bigquery-venv
+AIRFLOW_VENV := .cache/airflow-venv
 LAKE ?= .demo/lake
 MARTS ?= .demo/beatlytica.duckdb
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
@@ -70,6 +71,7 @@ test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory deploy-test
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory dbt-test
+	@$(MAKE) --no-print-directory airflow-test
 
 .PHONY: e2e
 e2e: venv build ## End-to-end tests alone: real broker, real input
@@ -198,6 +200,17 @@ $(EMULATOR_VENV)/.complete: tests/dbt/emulator-requirements.txt
 dbt-test: dbt-venv $(EMULATOR_VENV)/.complete broker-jars build ## Tests of the marts: DuckDB, and BigQuery's emulator
 	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
 	  $(DBT_VENV)/bin/python -m pytest -c tests/dbt/pytest.ini --rootdir tests/dbt -v tests/dbt
+
+$(AIRFLOW_VENV)/.complete: infra/airflow/requirements.txt
+	@mkdir -p .cache
+	$(PYTHON) -m venv $(AIRFLOW_VENV)
+	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: airflow-test
+airflow-test: dbt-venv $(AIRFLOW_VENV)/.complete broker-jars build ## Tests of Airflow's DAGs, one hour run for real
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
+	  $(DBT_VENV)/bin/python -m pytest -c tests/airflow/pytest.ini --rootdir tests/airflow -v tests/airflow
 
 .PHONY: marts
 marts: dbt-venv ## Build the marts from the lake in the folder LAKE (.demo/lake) into MARTS (.demo/beatlytica.duckdb)

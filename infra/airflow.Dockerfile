@@ -13,6 +13,9 @@ RUN python -m venv /opt/airflow/venv && /opt/airflow/venv/bin/pip install -r /tm
  && mkdir -p /var/lib/airflow && chown airflow /var/lib/airflow
 COPY --chown=50000 infra/airflow /opt/beatlytica/infra/airflow
 COPY --chown=50000 dbt /opt/beatlytica/dbt
+# Airflow reads the tasks from this, so that no process has to run dbt to know them.
+RUN cd /opt/beatlytica/dbt && BEATLYTICA__LAKE__URL=file:///lake DBT_TARGET_PATH=/opt/beatlytica/manifest DBT_LOG_PATH=/tmp/dbt \
+    /opt/dbt/venv/bin/dbt --quiet parse --profiles-dir .
 COPY infra/stack/airflow.sh /usr/local/bin/start-airflow
 ENV PATH=/opt/airflow/venv/bin:/opt/dbt/venv/bin:$PATH \
     AIRFLOW_HOME=/var/lib/airflow \
@@ -20,6 +23,8 @@ ENV PATH=/opt/airflow/venv/bin:/opt/dbt/venv/bin:$PATH \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
     BEATLYTICA_DBT_PROJECT=/opt/beatlytica/dbt \
-    BEATLYTICA_DBT=/opt/dbt/venv/bin/dbt
+    BEATLYTICA_DBT=/opt/dbt/venv/bin/dbt \
+    BEATLYTICA_DBT_MANIFEST=/opt/beatlytica/manifest/manifest.json \
+    AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=False
 USER 50000
 ENTRYPOINT ["/bin/sh", "/usr/local/bin/start-airflow"]

@@ -1,0 +1,121 @@
+"""The DAGs: that Airflow reads them, what they hold, and that they run."""
+
+import json
+import pathlib
+import re
+
+import duckdb
+import pytest
+
+
+@pytest.fixture(scope="session")
+def structure(airflow):
+    printed = airflow.run("python", pathlib.Path(__file__).with_name("structure.py"))
+    return json.loads(printed.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def nodes(airflow):
+    """dbt's own account of the project."""
+    return json.loads(airflow.manifest.read_text())
+
+
+def built(nodes, nightly):
+    """Seeds and models of the hourly or the nightly run, by dbt's account."""
+    return {
+        key: node
+        for key, node in nodes["nodes"].items()
+        if node["resource_type"] in ("model", "seed") and ("nightly" in node["tags"]) == nightly
+    }
+
+
+def task_of(node):
+    return f"marts.{node['name']}_{node['resource_type']}_build"
+
+
+def test_airflow_reads_every_file(structure):
+    assert structure["errors"] == {}
+    assert set(structure["dags"]) == {"beatlytica_hourly", "beatlytica_metrics", "beatlytica_nightly", "beatlytica_weekly"}
+
+
+@pytest.mark.parametrize(("dag", "nightly"), [("beatlytica_hourly", False), ("beatlytica_nightly", True)])
+def test_a_task_for_each_model_behind_what_it_reads(structure, nodes, dag, nightly):
+    tasks = structure["dags"][dag]["tasks"]
+    expected = built(nodes, nightly)
+    assert {name for name in tasks if name.startswith("marts.")} == {task_of(node) for node in expected.values()}
+    for node in expected.values():
+        # A seed reads nothing, and the manifest has no list then.
+        reads = {task_of(expected[key]) for key in node["depends_on"].get("nodes", []) if key in expected}
+        assert reads <= set(tasks[task_of(node)]["upstream"]), node["name"]
+
+
+def test_nothing_is_built_before_the_hour_is_there(structure, nodes):
+    tasks = structure["dags"]["beatlytica_hourly"]["tasks"]
+    for name, task in tasks.items():
+        assert task["upstream"] or name == "hour_is_complete"
+    assert tasks["publish"]["upstream"] == ["tests_across_models"] and tasks["publish"]["outlets"] == ["beatlytica_marts"]
+
+
+def test_one_process_writes_at_a_time(structure):
+    for name, dag in structure["dags"].items():
+        assert dag["max_active_runs"] == 1 and not dag["catchup"], name
+        for task_id, task in dag["tasks"].items():
+            runs_dbt = task_id.startswith(("marts.", "tests_")) or task_id in ("docs", "freshness", "export")
+            assert (task["pool"] == "beatlytica_marts") == runs_dbt, f"{name}.{task_id}"
+            assert task["pool_slots"] == 1 and task["alerts"], f"{name}.{task_id}"
+            assert task["retries"] == (0 if task_id == "verify" else 3), f"{name}.{task_id}"
+
+
+def test_runs_follow_data_intervals_and_have_a_deadline(structure):
+    dags = structure["dags"]
+    intervals = {name: dag["schedule"] for name, dag in dags.items() if dag["timetable"] == "CronDataIntervalTimetable"}
+    assert intervals == {"beatlytica_hourly": "0 * * * *", "beatlytica_nightly": "30 2 * * *", "beatlytica_weekly": "0 4 * * 1"}
+    assert dags["beatlytica_hourly"]["deadlines"] == ["beatlytica_batch.alerts.deadline_missed"]
+
+
+def test_every_test_of_the_hourly_models_is_run_by_some_task(nodes):
+    """A model's task runs the tests of it alone; the others must be of the kinds that `tests_across_models` selects."""
+    tests = [node for node in nodes["nodes"].values() if node["resource_type"] == "test"]
+    assert len(tests) > 100
+    for node in tests:
+        parents = {key for key in node["depends_on"]["nodes"] if not key.startswith("source.")}
+        if len(parents) != 1:
+            generic = node.get("test_metadata")
+            assert generic is None or generic["name"] == "relationships", node["name"]
+
+
+def run_dag(airflow, dag, moment, *pattern, **options):
+    return airflow.run("python", pathlib.Path(__file__).with_name("run_dag.py"), dag, moment, *pattern, **options)
+
+
+def rows(airflow, query):
+    with duckdb.connect(str(airflow.database), read_only=True) as db:
+        return db.execute(query).fetchall()
+
+
+@pytest.fixture(scope="session")
+def hour(airflow, nodes):
+    """One hour that the lake has marked as complete, run down to its events: the other models are left to tests/dbt."""
+    wanted, waiting = set(), ["model.beatlytica.event_hours"]
+    while waiting:
+        key = waiting.pop()
+        wanted.add(task_of(nodes["nodes"][key]))
+        waiting += [parent for parent in nodes["nodes"][key]["depends_on"].get("nodes", []) if parent in nodes["nodes"]]
+    others = {task_of(node) for node in built(nodes, nightly=False).values()} - wanted
+    pattern = "^(" + "|".join(map(re.escape, sorted(others | {"tests_across_models"}))) + ")$"
+    run_dag(airflow, "beatlytica_hourly", "2024-05-06T06:00:00+00:00", pattern)
+
+
+def test_an_hour_is_built_task_by_task(airflow, hour):
+    with duckdb.connect() as db:
+        files = f"{airflow.lake}/lake/v1/*_events/*/*/*.parquet"
+        arrived = db.execute(f"select count(*) from read_parquet('{files}', union_by_name = true)").fetchone()[0]
+    assert rows(airflow, "select count(*) from core.events")[0][0] == arrived > 0
+
+
+def test_a_complete_hour_alerts_no_one(airflow, hour):
+    assert airflow.channel.texts == []
+
+
+def test_the_lake_is_verified(airflow):
+    run_dag(airflow, "beatlytica_weekly", "2024-05-13T04:00:00+00:00")
