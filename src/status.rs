@@ -20,6 +20,7 @@ const UNKNOWN: i64 = i64::MIN;
 #[derive(Debug)]
 pub struct PartitionStatus {
     position: AtomicI64,
+    taken: AtomicI64,
     high_watermark: AtomicI64,
     head: AtomicI64,
     clock_ms: AtomicI64,
@@ -44,6 +45,7 @@ impl Default for PartitionStatus {
         let unknown = || AtomicI64::new(UNKNOWN);
         Self {
             position: unknown(),
+            taken: unknown(),
             high_watermark: unknown(),
             head: unknown(),
             clock_ms: unknown(),
@@ -81,6 +83,8 @@ impl PartitionStatus {
     known! {
         /// Next offset to read.
         position, set_position;
+        /// Next offset that the uploader lacks: what lies before is in the lake or in its hands.
+        taken, set_taken;
         /// The log's end as the last fetch saw it.
         high_watermark, set_high_watermark;
         /// End of the last range that is wholly in the lake.

@@ -156,6 +156,8 @@ impl Supervisor {
         let Some(entry) = self.partitions.get_mut(partition) else { return };
         let address = ctx.address();
         let uploader = entry.uploader.get_or_insert_with(|| {
+            // What the one before held is gone with it.
+            world.board.partition(partition).set_taken(None);
             world.factory.uploader(&entry.source, &entry.epoch, &aggregator.address, &address)
         });
         if entry.consumer.is_none() {
@@ -292,8 +294,10 @@ impl Supervisor {
             && self.preparing.is_empty()
             && self.partitions.iter().all(|(partition, entry)| {
                 let status = world.board.partition(partition);
-                let read = status.position().is_some_and(|position| position >= entry.target);
-                entry.restart_at.is_none() && (entry.target == 0 || read || status.at_end())
+                // What was read may still be on its way to the uploader, or be lost with one that died.
+                let taken = status.position().is_some() && status.taken() >= status.position();
+                let read = status.at_end() || status.position() >= Some(entry.target);
+                entry.restart_at.is_none() && (entry.target == 0 || taken && read)
             })
     }
 

@@ -150,6 +150,7 @@ impl Uploader {
         self.pending = Pending::starting_at(position.max(self.read_from.min(recovered.head_end)));
         self.around.gate.set_urgent(recovered.unfinished.is_some());
         self.around.status.set_head(Some(position));
+        self.around.status.set_taken(Some(self.pending.end()));
         tracing::info!(partition = %self.partition, position, finishing = recovered.unfinished.is_some(), "ledger read");
         self.head = recovered.head.filter(|_| recovered.unfinished.is_none());
         self.unfinished = recovered.unfinished;
@@ -349,7 +350,7 @@ impl Handler<Deliver> for Uploader {
         match self.pending.offer(deliver.batch, deliver.charge) {
             Offered::Hole(from) => return now(Delivered::Rewind(from)),
             Offered::Known => return now(Delivered::Taken),
-            Offered::Taken => {}
+            Offered::Taken => self.around.status.set_taken(Some(self.pending.end())),
         }
         self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
         self.arm(ctx);

@@ -119,6 +119,6 @@ def test_live_simulation_ends_cleanly(broker, engine):
             assert running.wait(60).code == 0
         process.send(signal.SIGINT)
         assert process.wait(60).code == 0, process.tail()
-        assert "stopped=true" in process.tail()
+        assert '"stopped":true' in process.tail()
     beat.start("run", "--exit-at-end").succeed(120)
     beat.verify("--kafka")
