@@ -14,8 +14,8 @@ RUN python -m venv /opt/airflow/venv && /opt/airflow/venv/bin/pip install -r /tm
 COPY --chown=50000 infra/airflow /opt/beatlytica/infra/airflow
 COPY --chown=50000 dbt /opt/beatlytica/dbt
 # Airflow reads the tasks from this, so that no process has to run dbt to know them.
-RUN cd /opt/beatlytica/dbt && BEATLYTICA__LAKE__URL=file:///lake DBT_TARGET_PATH=/opt/beatlytica/manifest DBT_LOG_PATH=/tmp/dbt \
-    /opt/dbt/venv/bin/dbt --quiet parse --profiles-dir .
+RUN BEATLYTICA__LAKE__URL=file:///lake DBT_TARGET_PATH=/opt/beatlytica/manifest DBT_LOG_PATH=/tmp/dbt \
+    /opt/dbt/venv/bin/dbt --quiet parse --project-dir /opt/beatlytica/dbt --profiles-dir /opt/beatlytica/dbt
 COPY infra/stack/airflow.sh /usr/local/bin/start-airflow
 ENV PATH=/opt/airflow/venv/bin:/opt/dbt/venv/bin:$PATH \
     AIRFLOW_HOME=/var/lib/airflow \
