@@ -5,8 +5,7 @@ import signal
 import time
 import urllib.request
 
-import duckdb
-
+import truth
 from harness import Process, free_ports, wait_until
 
 # From the start of a program that is not optimised, on a machine that does other things too.
@@ -54,7 +53,8 @@ class Demo:
 def times(folder, epoch):
     """Rows, and first and last event time, ms, of an epoch's records."""
     glob = f"{folder}/data/lake/v1/*_events/**/{epoch}-*.parquet"
-    return duckdb.execute(f"select count(*), epoch_ms(min(ts)), epoch_ms(max(ts)) from '{glob}'").fetchone()
+    [found] = truth.query(f"select count(*), epoch_ms(min(ts)), epoch_ms(max(ts)) from '{glob}'")
+    return found
 
 
 def test_from_nothing_to_a_checked_lake_and_on(tmp_path):

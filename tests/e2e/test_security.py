@@ -9,9 +9,9 @@ import subprocess
 import urllib.error
 import urllib.request
 
-import duckdb
 import pytest
 
+import truth
 from harness import ROOT, Engine, SecureBroker, replay, variables, wait_until
 from observing import event
 from tables import TABLES
@@ -135,11 +135,9 @@ def test_names_zip_and_user_agent_never_reach_the_lake(broker, tmp_path):
         engine = Engine(broker, tmp_path / mode, privacy__mode=mode, privacy__key_file=key, windows__idle_after="1s")
         engine.start("run", "--exit-at-end").succeed(120)
         engine.verify("--kafka")
-        found[mode] = duckdb.sql(
-            f"select distinct first_name, last_name, zip, user_agent from '{engine.lake}/lake/v1/auth_events/**/*.parquet'"
-        ).fetchall()
-        rejected = duckdb.sql(f"select count(*), count(value) from '{engine.lake}/lake/v1/_rejected/auth_events/**/*.parquet'")
-        assert rejected.fetchall() == [(20, 0)]
+        lake = f"{engine.lake}/lake/v1"
+        found[mode] = truth.query(f"select distinct first_name, last_name, zip, user_agent from '{lake}/auth_events/**/*.parquet'")
+        assert truth.query(f"select count(*), count(value) from '{lake}/_rejected/auth_events/**/*.parquet'") == [(20, 0)]
         for path in engine.lake.rglob("*"):
             if path.is_file():
                 content = path.read_bytes()

@@ -51,6 +51,12 @@ def connect():
     return db
 
 
+def query(statement):
+    """All rows of one statement. On a connection of its own: a result that one test left unread is no other test's error."""
+    with duckdb.connect() as db:
+        return db.execute(statement).fetchall()
+
+
 def decode(text):
     """The predecessor's `string_decode`; text of another make stays as it is."""
     try:
