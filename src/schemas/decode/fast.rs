@@ -109,7 +109,7 @@ fn scan(plan: &Plan, interners: &Interners, scratch: &mut Scratch, row: &mut Row
     loop {
         let (place, pattern) = find_member(plan, row, load16(json, at), next)?;
         row.mark(pattern.bit);
-        at = member(interners, scratch, row, &pattern, json, at + pattern.len)?;
+        at = member(interners, scratch, row, pattern, json, at + pattern.len)?;
         next = place + 1;
         match json.get(at)? {
             b',' => at += 1,
@@ -125,21 +125,26 @@ fn scan(plan: &Plan, interners: &Interners, scratch: &mut Scratch, row: &mut Row
 /// Place in `plan.patterns` of the member whose name `word` begins with: the one at `next`, or else the first found
 /// from there on, then from the start. None if it is unknown or was there already.
 #[inline(always)]
-fn find_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<(usize, KeyPattern)> {
+fn find_member<'p>(plan: &'p Plan, row: &Row, word: u128, next: usize) -> Option<(usize, &'p KeyPattern)> {
     match plan.patterns.get(next) {
-        Some(pattern) if pattern.matches(word) && !row.has_bit(pattern.bit) => Some((next, *pattern)),
+        Some(pattern) if pattern.matches(word) && !row.has_bit(pattern.bit) => Some((next, pattern)),
         _ => find_other_member(plan, row, word, next),
     }
 }
 
-fn find_other_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<(usize, KeyPattern)> {
+fn find_other_member<'p>(
+    plan: &'p Plan,
+    row: &Row,
+    word: u128,
+    next: usize,
+) -> Option<(usize, &'p KeyPattern)> {
     let (before, after) = plan.patterns.split_at_checked(next)?;
     let place = match after.iter().position(|pattern| pattern.matches(word)) {
         Some(place) => next + place,
         None => before.iter().position(|pattern| pattern.matches(word))?,
     };
     let pattern = plan.patterns.get(place).filter(|pattern| !row.has_bit(pattern.bit))?;
-    Some((place, *pattern))
+    Some((place, pattern))
 }
 
 /// Takes one member's value, which begins at `at`; returns where it ends.
