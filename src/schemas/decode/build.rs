@@ -42,13 +42,19 @@ impl Row {
         self.has(index).then(|| self.slots[index & (MAX_FIELDS - 1)] as i64)
     }
 
-    /// Whether the field that `bit` stands for was met.
+    /// The bits that were put for the field; without meaning where it has no value.
+    #[inline(always)]
+    pub(super) fn bits_of(&self, index: usize) -> u64 {
+        self.slots[index & (MAX_FIELDS - 1)]
+    }
+
+    /// Whether one of the fields that the bits of `bit` stand for was met.
     #[inline(always)]
     pub(super) fn has_bit(&self, bit: u32) -> bool {
         self.present & bit != 0
     }
 
-    /// Makes the field that `bit` stands for one that was met; its value is still to be put.
+    /// Makes the fields that the bits of `bit` stand for ones that were met; their values are still to be put.
     #[inline(always)]
     pub(super) fn mark(&mut self, bit: u32) {
         self.present |= bit;

@@ -46,6 +46,7 @@ mod privacy;
 mod reject;
 mod repair;
 mod scan;
+mod steady;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -124,6 +125,7 @@ impl Decoder {
     /// Hides what is personal; to be called before the first record.
     pub fn with_privacy(mut self, privacy: Privacy) -> Self {
         self.plan.privacy = privacy;
+        self.scratch.forget();
         self.interners = self.plan.interners();
         self.builder = Builder::new(&self.plan, &self.interners, 0, 0);
         self
@@ -142,6 +144,7 @@ impl Decoder {
         for (index, interner) in self.interners.iter_mut().enumerate() {
             if interner.as_ref().is_some_and(|interner| interner.is_past(self.limits)) {
                 *interner = self.plan.interner(index);
+                self.scratch.forget();
             }
         }
         self.rows.clear();
