@@ -118,6 +118,17 @@ impl Log for KafkaLog {
         }
     }
 
+    async fn partitions(&self, topic: &str) -> Result<usize, LogError> {
+        let topic = topic.to_owned();
+        self.ask(move |consumer| {
+            let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT).map_err(unavailable)?;
+            let found =
+                metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+            found.map(|found| found.partitions().len()).ok_or(LogError::UnknownTopic(topic))
+        })
+        .await
+    }
+
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {
         let partition = partition.clone();
         self.ask(move |consumer| {

@@ -82,6 +82,9 @@ pub trait Log: fmt::Debug + Send + Sync {
     /// Whether the topic's log is compacted, and so not immutable.
     async fn is_compacted(&self, topic: &str) -> Result<bool, LogError>;
 
+    /// How many partitions the topic has now.
+    async fn partitions(&self, topic: &str) -> Result<usize, LogError>;
+
     /// The group's committed offset; none where there is none or its metadata is not ours.
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError>;
 
