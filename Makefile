@@ -99,6 +99,11 @@ dashboards: venv ## Write dashboards/*.json anew from dashboards/src
 screenshots: venv build ## Take the pictures of the live page again (docs/images)
 	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(VENV)/bin/python tests/e2e/screenshots.py
 
+.PHONY: chaos
+chaos: setup build ## Kill, stop and starve engines by a seeded schedule; nothing may be lost or twice (SEED, KILLS=30, CHAOS_FLAGS)
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
+	  $(VENV)/bin/python tests/e2e/chaos.py --kills $(or $(KILLS),30) $(if $(SEED),--seed $(SEED)) $(CHAOS_FLAGS)
+
 .PHONY: terraform-test
 terraform-test: $(CHECKOV) ## Validate, test and scan terraform/ (no cloud, no account)
 	scripts/terraform-test.sh

@@ -1,11 +1,13 @@
 //! Google Cloud Storage in memory, as a process, for end-to-end tests: prints its address, then serves until standard input ends.
 //!
 //! `fake_gcs [ADDRESS] [TROUBLE PER MILLE] [SEED] [tokens]`; the bucket is `fake-bucket`. With `tokens` it serves only who carries a
-//! token of the metadata server beside it, whose address it prints on a second line.
+//! token of the metadata server beside it, whose address it prints on a second line. Lines on standard input change its ways:
+//! `trouble PER_MILLE SEED`, `delay MILLISECONDS`; each is answered by a line `done`.
 
 #![allow(missing_docs, dead_code, reason = "a test tool, of which each user takes a part")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Write};
+use std::time::Duration;
 
 #[path = "../tests/common/fake_gcs.rs"]
 mod fake_gcs;
@@ -33,6 +35,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         None
     };
     std::io::stdout().flush()?;
-    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    tokio::task::spawn_blocking(move || obey(&fake)).await??;
+    Ok(())
+}
+
+/// Serves standard input until it ends.
+fn obey(fake: &fake_gcs::FakeGcs) -> std::io::Result<()> {
+    let invalid = |line: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, line.to_owned());
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number =
+            |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok()).ok_or_else(|| invalid(&line));
+        match words.first() {
+            Some(&"trouble") => fake.trouble(number(1)?, number(2)?),
+            Some(&"delay") => fake.slow_down(Duration::from_millis(number(1)?)),
+            _ => return Err(invalid(&line)),
+        }
+        println!("done");
+        std::io::stdout().flush()?;
+    }
     Ok(())
 }

@@ -5,7 +5,8 @@
 #   kafka.sh start | stop | status | fetch | clean | run CLASS [ARG...]
 #
 # Environment: KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1), KAFKA_DATA (.cache/kafka/data),
-# KAFKA_LIB (.cache/kafka/lib), KAFKA_HEAP (1g), KAFKA_LOG_LEVEL (warn), KAFKA_SECURITY (plaintext, or sasl_ssl).
+# KAFKA_LIB (.cache/kafka/lib), KAFKA_HEAP (1g), KAFKA_LOG_LEVEL (warn), KAFKA_SECURITY (plaintext, or sasl_ssl),
+# KAFKA_MIN_SESSION_MS (6000: the shortest session timeout that a consumer may ask for).
 # Example: kafka.sh run org.apache.kafka.tools.TopicCommand --bootstrap-server 127.0.0.1:9092 --list
 #
 # With KAFKA_SECURITY=sasl_ssl the node speaks TLS with SCRAM-SHA-512 and obeys ACLs. Its first start makes, below
@@ -57,6 +58,7 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=${KAFKA_MIN_SESSION_MS:-6000}
 log.retention.ms=-1
 log.retention.bytes=-1
 EOF_PROPERTIES
@@ -153,5 +155,5 @@ status)
   if alive && answers; then echo "running, pid $(cat "$data/kafka.pid"), 127.0.0.1:$port"; else echo "not running"; exit 1; fi ;;
 clean) stop; rm -rf "$data" ;;
 run) shift; fetch; exec java -cp "$lib/*" "$log" "$@" ;;
-*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

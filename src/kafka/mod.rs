@@ -1,6 +1,7 @@
 //! Kafka: client settings, batch consumption, producing, and what the engine asks of a partition's log.
 
 pub mod client;
+pub mod cursor;
 pub mod embedded;
 pub mod gate;
 pub mod lines;
@@ -9,6 +10,8 @@ pub mod native;
 pub mod poller;
 pub mod producer;
 pub mod retained;
+#[cfg(test)]
+mod tests;
 pub mod topics;
 
 use std::fmt;

@@ -13,6 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::cursor::{Cursor, Step};
 use super::gate::{Gate, Waker};
 
 type MessagePtr = *mut sys::rd_kafka_message_t;
@@ -182,6 +183,8 @@ pub struct Taken {
     pub at_end: bool,
     /// The partition stopped.
     pub error: Option<FetchError>,
+    /// A record may have been left out: the client must be sought to the cursor.
+    pub unproven: bool,
 }
 
 /// One partition's own queue, split off the consumer's.
@@ -228,59 +231,68 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
         unsafe { sys::rd_kafka_queue_length(self.native) }
     }
 
-    /// Takes at most `max` messages that are there now, without waiting. `position` is the one before.
-    pub fn take(&self, position: i64, max: usize, gate: &Arc<Gate>) -> Taken {
+    /// Takes at most `max` messages that are there now, without waiting, and moves the cursor behind them.
+    pub fn take(&self, cursor: &mut Cursor, max: usize, gate: &Arc<Gate>) -> Taken {
         let mut messages: Vec<MessagePtr> = Vec::with_capacity(max);
         // SAFETY: the buffer has room for `max` pointers, and as many as the call returns are set.
         unsafe {
             let got = sys::rd_kafka_consume_batch_queue(self.native, 0, messages.as_mut_ptr(), max);
             messages.set_len(usize::try_from(got).unwrap_or(0));
         }
-        self.sort_out(messages, position, gate)
+        self.sort_out(messages, cursor, gate)
     }
 
-    /// Separates messages from the events that share their queue, and drops what lies before the position.
-    fn sort_out(&self, mut messages: Vec<MessagePtr>, position: i64, gate: &Arc<Gate>) -> Taken {
-        let (mut end, mut bytes, mut at_end, mut error) = (position, 0, false, None);
+    /// Separates messages from the events that share their queue, and drops what lies before the cursor or behind a
+    /// step that proves nothing.
+    fn sort_out(&self, mut messages: Vec<MessagePtr>, cursor: &mut Cursor, gate: &Arc<Gate>) -> Taken {
+        let start = cursor.next();
+        let (mut bytes, mut at_end, mut error, mut unproven) = (0, false, None, false);
         messages.retain(|&native| {
             // SAFETY: librdkafka handed the message over; it is destroyed once, here or with the batch.
             let message = unsafe { &*native };
-            let keep = match message.err {
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR if message.offset >= end && error.is_none() => {
-                    end = message.offset + 1;
-                    bytes += message.len + message.key_len + MESSAGE_OVERHEAD;
-                    at_end = false;
-                    true
-                }
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => false,
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
-                    end = end.max(message.offset);
-                    at_end = true;
-                    false
-                }
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET
-                | RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE => {
-                    error = Some(FetchError::OffsetOutOfRange);
-                    false
-                }
-                other => {
-                    error = Some(FetchError::Broker(other.into()));
-                    false
-                }
-            };
-            if !keep {
+            let mut keep = false;
+            if error.is_none() && !unproven {
+                let step = match message.err {
+                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {
+                        let step = cursor.record(message.offset);
+                        keep = step == Step::Next;
+                        at_end &= !keep;
+                        step
+                    }
+                    RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
+                        let step = cursor.end(message.offset);
+                        at_end |= step == Step::Next;
+                        step
+                    }
+                    RDKafkaRespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET
+                    | RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE => {
+                        let step = cursor.out_of_range();
+                        error = (step == Step::Next).then_some(FetchError::OffsetOutOfRange);
+                        step
+                    }
+                    other => {
+                        error = Some(FetchError::Broker(other.into()));
+                        Step::Next
+                    }
+                };
+                unproven = step == Step::Unproven;
+            }
+            if keep {
+                bytes += message.len + message.key_len + MESSAGE_OVERHEAD;
+            } else {
                 // SAFETY: as above.
                 unsafe { sys::rd_kafka_message_destroy(native) };
             }
             keep
         });
-        let batch = (end > position).then(|| {
+        let end = cursor.next();
+        let batch = (end > start).then(|| {
             gate.enter(bytes);
             let client: Arc<dyn Send + Sync> = Arc::clone(&self.consumer) as _;
             let (gate, destroy) = (Arc::clone(gate), sys::rd_kafka_message_destroy as _);
-            FetchedBatch { messages, start: position, end, bytes, gate, destroy, _client: client }
+            FetchedBatch { messages, start, end, bytes, gate, destroy, _client: client }
         });
-        Taken { batch, at_end, error }
+        Taken { batch, at_end, error, unproven }
     }
 }
 

@@ -20,6 +20,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::TopicPartition;
+use super::cursor::Cursor;
 use super::gate::{Gate, Waker};
 use super::native::{PartitionQueue, Taken, cached_high_watermark};
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
@@ -165,7 +166,7 @@ struct Slot {
 
 struct Flow {
     generation: u64,
-    position: i64,
+    cursor: Cursor,
     seeking: bool,
     stash: Option<Fetched>,
     failure: Option<FetchFailed>,
@@ -293,7 +294,7 @@ impl Loop {
                     if let Some(slot) = self.slots.get_mut(&partition) {
                         let flow = Flow {
                             generation,
-                            position: offset,
+                            cursor: Cursor::at(offset),
                             seeking: true,
                             stash: None,
                             failure: None,
@@ -467,10 +468,10 @@ fn serve_partition(
     if wait.is_some() {
         return false;
     }
-    let Taken { batch, at_end, error } = slot.queue.take(flow.position, MESSAGES_PER_TAKE, &flow.gate);
+    let Taken { batch, at_end, error, unproven } =
+        slot.queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
     let busy = batch.is_some();
     if let Some(batch) = batch {
-        flow.position = batch.end;
         slot.status.set_position(Some(batch.end));
         slot.status.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
         slot.status.bytes.fetch_add(batch.bytes() as u64, Ordering::Relaxed);
@@ -479,7 +480,11 @@ fn serve_partition(
     }
     if at_end {
         slot.status.set_at_end(true);
-        slot.status.set_position(Some(flow.position));
+        slot.status.set_position(Some(flow.cursor.next()));
+    }
+    if unproven {
+        tracing::debug!(%partition, offset = flow.cursor.next(), "the client may have left out a record; reading again");
+        flow.seeking = true;
     }
     if let Some(error) = error {
         flow.failure = Some(FetchFailed { generation: flow.generation, error });
@@ -492,7 +497,7 @@ fn serve_partition(
 fn seek(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition, flow: &mut Flow) -> bool {
     let mut list = TopicPartitionList::new();
     let sought = list
-        .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(flow.position))
+        .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(flow.cursor.next()))
         .and_then(|()| consumer.pause(&list))
         .and_then(|()| consumer.seek_partitions(list.clone(), Duration::from_secs(5)))
         .and_then(|answer| answer.elements().iter().try_for_each(|element| element.error()))
@@ -500,6 +505,7 @@ fn seek(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition, flow:
     match sought {
         Ok(()) => {
             flow.seeking = false;
+            flow.cursor.sought();
             true
         }
         Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,8 @@ use super::http::{HttpAnswer, HttpRequest, HttpServer, Reply};
 
 /// Chunks of an upload are stored in multiples of this.
 const QUANTUM: usize = 256 << 10;
+/// So many requests come before a late one takes effect.
+const LATE: usize = 20;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +44,8 @@ pub enum Fault {
     CutBefore,
     /// All is done, then the connection breaks: the answer is lost.
     CutAfter,
+    /// The connection breaks, and the request takes effect later, with its condition as it holds then.
+    Late,
     /// All is done, and half of the answer arrives.
     Truncate,
     /// Nothing is done and nothing is answered.
@@ -86,6 +91,10 @@ struct State {
     /// Of a thousand requests so many go wrong, by chance.
     trouble: u64,
     chance: u64,
+    /// Requests whose sender knows nothing of their end, and how many requests come before they take effect.
+    late: Vec<(usize, Ask, HttpRequest)>,
+    /// Each request waits so long before it takes effect, and its answer so long after that.
+    delay: Duration,
 }
 
 /// The server. `Drop` stops it.
@@ -107,8 +116,15 @@ impl FakeGcs {
         let state = Arc::new(Mutex::new(State { page: 1000, hashes: true, chance: 1, ..State::default() }));
         let shared = Arc::clone(&state);
         let server = HttpServer::start(address, move |request| {
-            let reply = shared.lock().unwrap().reply(request);
-            async { reply }
+            let state = Arc::clone(&shared);
+            async move {
+                // A request whose sender dies during the wait takes effect all the same.
+                let delay = state.lock().unwrap().delay;
+                tokio::time::sleep(delay).await;
+                let reply = state.lock().unwrap().reply(request);
+                tokio::time::sleep(delay).await;
+                reply
+            }
         })
         .await?;
         Ok(FakeGcs { server, state })
@@ -128,6 +144,11 @@ impl FakeGcs {
         let mut state = self.state();
         state.trouble = per_mille;
         state.chance = seed.max(1);
+    }
+
+    /// From now on requests, and their answers, are on their way for `delay` each.
+    pub fn slow_down(&self, delay: Duration) {
+        self.state().delay = delay;
     }
 
     pub fn set_page(&self, objects: usize) {
@@ -213,6 +234,7 @@ impl State {
             return Reply::Answer(refusal(400, "invalid", "not a request this fake knows"));
         };
         self.log.push((ask, HttpRequest { body: Vec::new(), ..request.clone() }));
+        self.apply_late();
         let fault = self.fault(ask);
         match &fault {
             Some(Fault::Refuse(status, reason)) => {
@@ -223,6 +245,10 @@ impl State {
                 return Reply::Answer(answer.with("retry-after", *after));
             }
             Some(Fault::CutBefore) => return Reply::Cut,
+            Some(Fault::Late) => {
+                self.late.push((LATE, ask, request));
+                return Reply::Cut;
+            }
             Some(Fault::Silence) => return Reply::Silence,
             Some(Fault::Forget) => self.sessions.clear(),
             Some(Fault::DamageIn) => {
@@ -249,6 +275,16 @@ impl State {
         }
     }
 
+    fn apply_late(&mut self) {
+        let waiting = std::mem::take(&mut self.late);
+        for (requests, ask, request) in waiting {
+            match requests {
+                0 => drop(self.serve(ask, &request, None)),
+                _ => self.late.push((requests - 1, ask, request)),
+            }
+        }
+    }
+
     fn fault(&mut self, ask: Ask) -> Option<Fault> {
         let planned = self.faults.iter_mut().filter(|(kind, _)| *kind == ask);
         let planned = planned.filter_map(|(_, faults)| faults.pop_front()).next();
@@ -261,11 +297,12 @@ impl State {
         if self.chance % 1000 >= self.trouble {
             return None;
         }
-        Some(match self.chance / 1000 % 5 {
+        Some(match self.chance / 1000 % 6 {
             0 => Fault::CutBefore,
             1 => Fault::CutAfter,
             2 => Fault::Truncate,
             3 => Fault::Refuse(503, "backendError"),
+            4 if ask == Ask::Insert => Fault::Late,
             _ => Fault::Refuse(429, "rateLimitExceeded"),
         })
     }

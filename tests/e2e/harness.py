@@ -1,12 +1,15 @@
 """A real broker on free ports, and the engine as a process."""
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -32,8 +35,14 @@ def fake_gcs():
 
 
 def free_ports(count):
-    """Ports nobody listens on at this moment."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports nobody listens on at this moment, below those that the system gives to clients.
+
+    A client that knocks again and again at such a port of a server that is being restarted would end up connected to itself.
+    """
+    sockets = []
+    while len(sockets) < count:
+        with contextlib.suppress(OSError):
+            sockets.append(socket.create_server(("127.0.0.1", random.SystemRandom().randrange(15_000, 32_000))))
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
@@ -57,7 +66,7 @@ class Broker:
     #: Settings, dotted, with which a client of the node signs in.
     sign_in = {}
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
         port, controller = free_ports(2)
         self.address = f"127.0.0.1:{port}"
         self.folder = pathlib.Path(folder)
@@ -67,11 +76,22 @@ class Broker:
             "KAFKA_CONTROLLER_PORT": str(controller),
             "KAFKA_DATA": str(self.folder),
             "KAFKA_HEAP": "768m",
+            **environment,
         }
 
     def __enter__(self):
-        self._script("start")
+        self.start()
         return self
+
+    def start(self):
+        """Starts the node, on the data that it has."""
+        self._script("start")
+
+    def kill(self):
+        """Ends the node as a crash of its process does; its data stay."""
+        pid = self.folder / "kafka.pid"
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        pid.unlink()
 
     def __exit__(self, *_):
         self._script("clean")
@@ -87,15 +107,28 @@ class Broker:
         request.write_text(json.dumps({"version": 1, "partitions": offsets}))
         self.tool("tools.DeleteRecordsCommand", "--offset-json-file", str(request))
 
+    def add_partitions(self, topic, partitions):
+        """Makes a topic grow to so many partitions."""
+        self.tool("tools.TopicCommand", "--alter", "--topic", topic, "--partitions", str(partitions))
+
+    def log_ends(self, topic):
+        """Partition to the end of its log, by Kafka's own tool."""
+        printed = self.tool("tools.GetOffsetShell", "--topic", f"^{topic}$")
+        return {int(number): int(end) for _, number, end in (line.split(":") for line in printed.split())}
+
     def tool(self, name, *arguments):
-        """Runs one of Kafka's own commands, such as `tools.TopicCommand`, against the node."""
-        self._script("run", f"org.apache.kafka.{name}", "--bootstrap-server", self.address, *arguments)
+        """Runs one of Kafka's own commands, such as `tools.TopicCommand`, against the node; gives what it printed."""
+        return self._script("run", f"org.apache.kafka.{name}", "--bootstrap-server", self.address, *arguments)
 
     def _script(self, *arguments):
-        subprocess.run(
-            [str(ROOT / "scripts" / "kafka.sh"), *arguments],
-            env=self.environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )
+        # Into a file: what is started here may hold its output open for longer than the script runs.
+        with tempfile.TemporaryFile("w+") as output:
+            subprocess.run(
+                [str(ROOT / "scripts" / "kafka.sh"), *arguments],
+                env=self.environment, check=True, stdin=subprocess.DEVNULL, stdout=output,
+            )
+            output.seek(0)
+            return output.read()
 
 
 class SecureBroker(Broker):

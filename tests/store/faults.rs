@@ -27,7 +27,7 @@ fn passing() -> Vec<Fault> {
         .into_iter()
         .map(|status| Fault::Refuse(status, "backendError"))
         .collect();
-    faults.extend([Fault::CutBefore, Fault::Truncate, Fault::CutAfter]);
+    faults.extend([Fault::CutBefore, Fault::Late, Fault::Truncate, Fault::CutAfter]);
     faults
 }
 
