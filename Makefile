@@ -80,16 +80,16 @@ e2e: venv build ## End-to-end tests alone: real broker, real input
 	$(E2E) tests/e2e
 
 .PHONY: alert-drill
-alert-drill: setup build ## Make every alert fire once, by a real fault (about five minutes)
-	$(E2E) --drill tests/e2e/test_alert_drill.py
+alert-drill: setup dbt-venv build ## Make every alert fire once, by a real fault, and write docs/alert-drill.md (about ten minutes)
+	$(E2E) --drill --record docs/alert-drill.md tests/e2e/test_alert_drill.py
 
 .PHONY: recovery-drill
 recovery-drill: setup build ## Lose the engine's machine and go on with another one
 	$(E2E) tests/e2e/test_recovery.py
 
 .PHONY: observe
-observe: setup build ## The engine under load with Prometheus and Alertmanager beside it, and one page that links all
-	@scripts/observe.sh
+observe: setup build ## The demo with Prometheus and Alertmanager beside it, and one page that links all
+	@BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" scripts/observe.sh
 
 .PHONY: dashboards
 dashboards: venv ## Write dashboards/*.json anew from dashboards/src
