@@ -25,13 +25,15 @@ begin() { # begin NAME COMMAND...: in the background, its output in a file
 }
 end() {
   trap - EXIT INT TERM
+  # Whatever goes wrong here, the rest is ended.
+  set +e
   if [ -n "${demo:-}" ] && kill -INT "$demo" 2> /dev/null; then
     say "stopping; the demo writes what is buffered and checks its lake"
-    wait "$demo" || true
+    wait "$demo"
     tail -n 1 "$folder/demo.log"
   fi
-  for pid in "${pids[@]}"; do kill -- "-$pid" 2> /dev/null || true; done
-  wait || true
+  for pid in "${pids[@]}"; do kill -- "-$pid" 2> /dev/null; done
+  wait
   say "all has ended"
 }
 trap end EXIT
