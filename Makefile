@@ -12,6 +12,8 @@ CHECKOV := .cache/checkov/bin/checkov
 DBT_VENV := .cache/dbt-venv
 EMULATOR_VENV := .cache/bigquery-venv
 AIRFLOW_VENV := .cache/airflow-venv
+GRAFANA := .cache/grafana
+MINUTES ?= 5
 LAKE ?= .demo/lake
 MARTS ?= .demo/beatlytica.duckdb
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
@@ -80,20 +82,40 @@ e2e: venv build ## End-to-end tests alone: real broker, real input
 	$(E2E) tests/e2e
 
 .PHONY: alert-drill
-alert-drill: setup build ## Make every alert fire once, by a real fault (about five minutes)
-	$(E2E) --drill tests/e2e/test_alert_drill.py
+alert-drill: setup dbt-venv build ## Make every alert fire once, by a real fault, and write docs/alert-drill.md (about ten minutes)
+	$(E2E) --drill --record docs/alert-drill.md tests/e2e/test_alert_drill.py
 
 .PHONY: recovery-drill
 recovery-drill: setup build ## Lose the engine's machine and go on with another one
 	$(E2E) tests/e2e/test_recovery.py
 
 .PHONY: observe
-observe: setup build ## The engine under load with Prometheus and Alertmanager beside it, and one page that links all
-	@scripts/observe.sh
+observe: setup build ## The demo with Prometheus and Alertmanager beside it, and one page that links all
+	@scripts/prometheus.sh pages
+	@BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" scripts/observe.sh
 
 .PHONY: dashboards
 dashboards: venv ## Write dashboards/*.json anew from dashboards/src
 	$(VENV)/bin/python dashboards/src/generate.py
+
+# Only what is run beside the dashboards; no package's scripts are run.
+$(GRAFANA)/.complete: dashboards/pictures/package.json
+	@command -v npm >/dev/null || { echo "npm is missing; install Node.js 20 or newer" >&2; exit 1; }
+	@mkdir -p $(GRAFANA)
+	cp $< $(GRAFANA)/
+	cd $(GRAFANA) && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel error
+	@touch $@
+
+.PHONY: dashboards-schema
+dashboards-schema: $(GRAFANA)/.complete ## Check dashboards/*.json against Grafana's own schema (needs npm)
+	cp dashboards/pictures/check.mjs $(GRAFANA)/ && node $(GRAFANA)/check.mjs dashboards/*.json
+
+.PHONY: dashboards-pictures
+dashboards-pictures: setup dbt-venv build $(GRAFANA)/.complete ## Draw the dashboards of a demo with Grafana's components (docs/images; MINUTES=5; needs npm)
+	cp dashboards/pictures/draw.jsx $(GRAFANA)/
+	cd $(GRAFANA) && node_modules/.bin/esbuild draw.jsx --bundle --minify --outfile=draw.js --jsx=automatic --legal-comments=none \
+	  --log-level=warning --define:global=window --define:process.env.NODE_ENV='"production"' --loader:.svg=text --loader:.ttf=empty
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" MINUTES=$(MINUTES) $(VENV)/bin/python dashboards/pictures/draw.py
 
 .PHONY: screenshots
 screenshots: venv build ## Take the pictures of the live page again (docs/images)
@@ -230,7 +252,7 @@ marts-scale: dbt-venv ## Measure the marts on 100 million plays (SCALE_FLAGS, se
 	$(DBT_VENV)/bin/python benches/marts_scale.py $(SCALE_FLAGS)
 
 .PHONY: test-slow
-test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes
+test-slow: dashboards-schema ## More cases of every property and schedules of the ledger's explorer than every run takes; Grafana's schema
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib
 
 .PHONY: bench

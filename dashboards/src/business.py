@@ -54,8 +54,8 @@ where {DAYS} order by time"""))
 select timestamp(cohort_week) as time, conversion from {source("conversion")}
 where cohort_week between date($__timeFrom()) and date($__timeTo()) order by time"""))
     made.with_row(Row("Can it be trusted?"))
-    made.with_panel(mart("Do the streamed counts agree with the recount?", "Plays that the engine counted less those that dbt recounts, by hour; it must be 0.", "short", f"""
-select timestamp_add(timestamp(event_date), interval event_hour hour) as time, difference from {source("reconciliation")}
+    made.with_panel(mart("Do the streamed counts agree with the recount?", "What the engine counted less what dbt recounts, by hour and table of counts; it must be 0.", "short", f"""
+select event_hour as time, count_table, difference from {source("reconciliation")}
 where {DAYS} order by time"""))
     made.with_panel(mart("How good is the data?", "Measures of quality by topic and day.", "short", f"""
 select event_date, topic, measure, amount from {source("data_quality")}

@@ -70,24 +70,23 @@ def test_tls_scram_and_exactly_the_documented_rights_are_enough(tmp_path):
             assert secret not in log.read_text(), log
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A self-signed certificate for 127.0.0.1 with its key."""
+def certify(chain, key):
+    """Writes a self-signed certificate for 127.0.0.1 and its key; answers with what trusts it."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=beatlytica",
          "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
-         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "certificate.pem"],
+         "-keyout", key, "-out", chain],
         check=True, capture_output=True,
     )
-    return tmp_path / "certificate.pem", tmp_path / "key.pem"
+    return ssl.create_default_context(cafile=chain)
 
 
-def test_http_speaks_tls_and_asks_for_the_token(broker, tmp_path, certificate):
-    chain, key = certificate
+def test_http_speaks_tls_and_asks_for_the_token(broker, tmp_path):
+    chain, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    trusted = certify(chain, key)
     token = tmp_path / "token"
     token.write_text(TOKEN + "\n")
     engine = Engine(broker, tmp_path / "engine", http__token_file=token, http__tls_certificate_file=chain, http__tls_key_file=key)
-    trusted = ssl.create_default_context(cafile=chain)
     url = f"https://127.0.0.1:{engine.port}"
 
     def status(path, **headers):
@@ -112,10 +111,16 @@ def test_http_speaks_tls_and_asks_for_the_token(broker, tmp_path, certificate):
             assert status(path, Authorization="Basic !") == 401
         assert status("/metrics", Authorization=f"Bearer {TOKEN}") == 200
         assert status("/metrics", Authorization=f"Basic {basic}") == 200
-        shown = subprocess.run(
-            [process.child.args[0], "status"], env=engine.environment, capture_output=True, text=True, timeout=30
-        )
-        assert shown.returncode == 0 and "state" in shown.stdout, shown.stderr
+        for command, printed in (("health", ""), ("status", "state")):
+            asked = subprocess.run(
+                [process.child.args[0], command], env=engine.environment, capture_output=True, text=True, timeout=30
+            )
+            assert asked.returncode == 0 and printed in asked.stdout, f"{command}: {asked.stderr}"
+        before = trusted
+        trusted = certify(chain, key)
+        wait_until(up, "the new certificate", 10)
+        trusted = before
+        assert not up(), "the certificate before is served no more"
         arguments = pathlib.Path(f"/proc/{process.child.pid}/cmdline").read_bytes()
         assert TOKEN.encode() not in arguments and TOKEN not in process.log.read_text()
 
