@@ -14,6 +14,7 @@ EMULATOR_VENV := .cache/bigquery-venv
 AIRFLOW_VENV := .cache/airflow-venv
 LAKE ?= .demo/lake
 MARTS ?= .demo/beatlytica.duckdb
+REPORT ?= .demo/report
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
@@ -184,7 +185,7 @@ rollback: ## Google Cloud: go back to what ran before (TAG=... to another)
 .PHONY: dbt-venv
 dbt-venv: $(DBT_VENV)/.complete ## Make the Python environment of dbt and its tests
 
-$(DBT_VENV)/.complete: dbt/requirements.txt tests/dbt/requirements.txt
+$(DBT_VENV)/.complete: dbt/requirements.txt report/requirements.txt tests/dbt/requirements.txt
 	@mkdir -p .cache
 	$(PYTHON) -m venv $(DBT_VENV)
 	$(DBT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dbt/requirements.txt
@@ -223,6 +224,10 @@ airflow-whole: dbt-venv $(AIRFLOW_VENV)/.complete broker-jars build ## The hours
 .PHONY: marts
 marts: dbt-venv ## Build the marts from the lake in the folder LAKE (.demo/lake) into MARTS (.demo/beatlytica.duckdb)
 	@LAKE="$(LAKE)" MARTS="$(MARTS)" DBT="$(DBT_VENV)/bin/dbt" scripts/marts.sh
+
+.PHONY: report
+report: dbt-venv ## Pages on the marts in MARTS, into the folder REPORT (.demo/report)
+	@$(DBT_VENV)/bin/python report/build.py "$(MARTS)" "$(REPORT)"
 
 .PHONY: marts-scale
 marts-scale: dbt-venv ## Measure the marts on 100 million plays (SCALE_FLAGS, see benches/marts_scale.py --help)
