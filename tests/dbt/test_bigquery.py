@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import urllib.error
@@ -11,6 +12,7 @@ import duckdb
 import pytest
 import sqlglot
 from harness import free_ports, wait_until
+from tables import TABLES
 
 from project import DBT, HISTORY, ROOT, Project, tables
 
@@ -70,6 +72,7 @@ def bigquery(tmp_path_factory, late):
         project.run("run")
         project.load(late.engine.lake)
         project.run("build")
+        project.lake_tables = project.run("--quiet", "run-operation", "create_lake_tables", "--args", "{print_only: true}")
         project.lint = subprocess.run(
             [sys.executable, "-m", "sqlfluff", "lint", "models", "tests", "--processes", "1", "--disable-progress-bar",
              "--config", HERE / "sqlfluff.cfg"],
@@ -154,3 +157,35 @@ def test_partition_filters_are_there(bigquery):
                 columns = {column.name for column in where.find_all(sqlglot.exp.Column)} if where else set()
                 viewed = path.stem in ("fact_streams", "wide_stream")
                 assert viewed or required[table.name] in columns, f"{path.name} reads {table.name} whole"
+
+
+# Types of the lake's files as BigQuery reads them.
+EXTERNAL = {"BIGINT": "INT64", "INTEGER": "INT64", "DOUBLE": "FLOAT64", "VARCHAR": "STRING", "BOOLEAN": "BOOL", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
+
+
+def test_the_external_tables_have_the_columns_of_the_lakes_files(bigquery, late):
+    """The emulator has no external tables: the statements are parsed, but for the clause that the parser does not know."""
+    clause = re.compile(r"with partition columns \(([^)]*)\)\n")
+    partitions = {}
+    for statement in filter(str.strip, bigquery.lake_tables.split(";\n")):
+        found = clause.search(statement)
+        parsed = sqlglot.parse_one(clause.sub("", statement), read="bigquery")
+        assert isinstance(parsed, sqlglot.exp.Create)
+        if parsed.kind == "SCHEMA":
+            continue
+        table = parsed.find(sqlglot.exp.Table)
+        assert (table.catalog, table.db) == ("emulated", "beatlytica_lake")
+        options = {each.name: each.args.get("value") for each in parsed.find_all(sqlglot.exp.Property) if each.name}
+        uris = options["uris"].sql("bigquery")
+        columns = {each.name: each.args["kind"].sql("bigquery") for each in parsed.find_all(sqlglot.exp.ColumnDef)}
+        if table.name == "ledger":
+            assert columns == {"line": "STRING"} and uris == f"['{LAKE_URL}/ledger/v1/*']"
+            continue
+        partitions[table.name] = found.group(1)
+        assert uris == f"['{LAKE_URL}/lake/v1/{table.name}/*']"
+        assert options["hive_partition_uri_prefix"].name == f"{LAKE_URL}/lake/v1/{table.name}"
+        files = f"{late.engine.lake}/lake/v1/{table.name}/**/*.parquet"
+        described = duckdb.sql(f"describe select * from read_parquet('{files}', hive_partitioning = false, union_by_name = true)").fetchall()
+        assert columns == {name: EXTERNAL[kind] for name, kind, *_ in described}, table.name
+    hourly = "event_date date, event_hour int64"
+    assert partitions == {**dict.fromkeys(TABLES, hourly), "song_counts": "event_date date", "user_activity": "event_date date"}
