@@ -2,6 +2,7 @@
 
 import json
 import stat
+import urllib.request
 
 import pytest
 
@@ -75,6 +76,8 @@ def test_the_demo_in_it_runs_and_passes_its_health_check(tmp_path):
         with container.start(demo, {}, tmp_path / "demo.log", *mount) as process:
             health = lambda: container.start(["health", "--ready"], environment, tmp_path / "health.log").wait(30)
             wait_until(lambda: health().code == 0, "the health check", every=0.5)
-            wait_until(lambda: list(data.glob("lake/v1/listen_events/**/*.parquet")), "the first object")
+            songs = f"http://{listen}/api/v1/charts/songs?window=24h&limit=1"
+            wait_until(lambda: json.load(urllib.request.urlopen(songs, timeout=10))["plays"], "a chart", every=0.5)
             assert image.stop(process).code == 0, process.tail()
+        assert list(data.glob("lake/v1/listen_events/**/*.parquet"))
         assert ": 0 kinds of damage" in (tmp_path / "demo.log").read_text()
