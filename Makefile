@@ -77,7 +77,7 @@ test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory airflow-test
 
 .PHONY: e2e
-e2e: venv build ## End-to-end tests alone: real broker, real input
+e2e: venv dbt-venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
 	$(E2E) tests/e2e
