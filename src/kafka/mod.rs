@@ -9,6 +9,7 @@ pub mod native;
 pub mod poller;
 pub mod producer;
 pub mod retained;
+pub mod token;
 pub mod topics;
 
 use std::fmt;
