@@ -1,9 +1,12 @@
 // Checks dashboards against Grafana's own schema, the types of @grafana/schema: the dashboard, and by each panel's type its
 // options and field settings. Prints what does not fit and exits with 1.   check.mjs DASHBOARD.json...
 import { readFileSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
+// Where the schema is installed.
+const HERE = fileURLToPath(new URL('.', import.meta.url));
 const RAW = '@grafana/schema/dist/types/raw';
 const FILES = { stat: 'Stat', table: 'Table', timeseries: 'TimeSeries' };
 // An enum's values as plain text or numbers, which is what JSON holds.
@@ -27,7 +30,7 @@ function source(dashboard) {
   ].join('\n');
 }
 
-const files = new Map(process.argv.slice(2).map((path) => [resolve(`${basename(path, '.json')}.ts`), source(JSON.parse(readFileSync(path)))]));
+const files = new Map(process.argv.slice(2).map((path) => [join(HERE, `${basename(path, '.json')}.ts`), source(JSON.parse(readFileSync(path)))]));
 const options = { strict: true, noEmit: true, skipLibCheck: true, module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Node10, types: [], target: ts.ScriptTarget.ES2022 };
 const host = ts.createCompilerHost(options);
 const { getSourceFile, fileExists } = host;

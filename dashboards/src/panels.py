@@ -150,10 +150,20 @@ def rows(title, description, url, root, *columns, span=HALF, height=12, widths=N
     return finish(panel, title, description, "locale", empty, ())
 
 
-def mart(title, description, unit, sql, kind="series", span=HALF, height=8, empty="the mart has no rows in this range"):
-    """A panel on a mart in BigQuery."""
-    panel = timeseries.Panel().min(0).fill_opacity(10) if kind == "series" else table.Panel()
-    form = bigquery_models.QueryFormat.TIMESERIES if kind == "series" else bigquery_models.QueryFormat.TABLE
+def mart(title, description, unit, sql, kind="series", span=HALF, height=8, widths=None, units=None, empty="no rows in this range"):
+    """A panel on a mart in BigQuery; of a table, `widths` maps columns to pixels, and `units` those that have another unit."""
+    if kind == "series":
+        # A month is one point.
+        panel = timeseries.Panel().min(0).axis_soft_max(0.1 if unit == "percentunit" else 1).show_points(common.VisibilityMode.ALWAYS)
+        form = bigquery_models.QueryFormat.TIMESERIES
+    else:
+        panel, form = table.Panel(), bigquery_models.QueryFormat.TABLE
+        # It also stands for what is null in a row.
+        empty = "-"
+    for column, width in (widths or {}).items():
+        panel.override_by_name(column, [models.DynamicConfigValue(id_val="custom.width", value=width)])
+    for column, other in (units or {}).items():
+        panel.override_by_name(column, [models.DynamicConfigValue(id_val="unit", value=other)])
     panel.datasource(BIGQUERY).span(span).height(height).with_target(
         bigquery.Dataquery().ref_id("A").datasource(BIGQUERY).raw_query(True).raw_sql(sql.strip()).format(form)
         .editor_mode(bigquery_models.EditorMode.CODE).location("${location}")

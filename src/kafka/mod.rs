@@ -12,6 +12,7 @@ pub mod producer;
 pub mod retained;
 #[cfg(test)]
 mod tests;
+pub mod token;
 pub mod topics;
 
 use std::fmt;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::Recipient;
 use actix::prelude::SendError;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -23,6 +23,7 @@ use super::TopicPartition;
 use super::cursor::Cursor;
 use super::gate::{Gate, Waker};
 use super::native::{PartitionQueue, Taken, cached_high_watermark};
+use super::token;
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
 use crate::status::{ClientTally, PartitionStatus, StatusBoard, Wait};
 
@@ -136,6 +137,12 @@ impl GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, file: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token::answer(file)
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         self.tally.error(error.rdkafka_error_code());
         tracing::warn!(%error, reason, "kafka client");

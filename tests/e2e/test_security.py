@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 import truth
-from harness import ROOT, Engine, SecureBroker, replay, variables, wait_until
+from harness import ROOT, Engine, SecureBroker, TokenBroker, replay, wait_until
 from observing import event
 from tables import TABLES
 
@@ -68,6 +68,31 @@ def test_tls_scram_and_exactly_the_documented_rights_are_enough(tmp_path):
         secret = (broker.secrets / "beatlytica.password").read_text().strip()
         for log in tmp_path.glob("*/*.log"):
             assert secret not in log.read_text(), log
+
+
+def test_tokens_are_read_from_a_file_and_read_again_when_they_run_out(tmp_path):
+    with TokenBroker(tmp_path / "kafka") as broker:
+        listens = {"listen_events": records(tmp_path)["listen_events"]}
+        replay(broker, tmp_path, listens, 1)
+        broker.issue(5)
+        engine = Engine(broker, tmp_path / "engine", kafka__request_timeout="5s", lake__upload_interval="1s", windows__idle_after="1s")
+        metrics = lambda: urllib.request.urlopen(f"http://127.0.0.1:{engine.port}/metrics", timeout=10).read().decode()
+        refusals = lambda: metrics().split('kafka_client_errors_total{kind="authentication"} ')[1].split("\n")[0]
+        with engine.start("run") as process:
+            wait_until(lambda: engine.entries() >= 2, "uploads", 60)
+            assert refusals() == "0"
+            # Four fifths through its life the token is read again; what is there then has run out.
+            wait_until(lambda: refusals() != "0" or process.poll(), "a token that has run out to be noticed", 30)
+            assert not process.poll(), process.tail()
+            broker.issue(300)
+            replay(broker, tmp_path, listens, 1)
+            entries = engine.entries()
+            wait_until(lambda: engine.entries() > entries, "uploads with the new token", 60)
+        engine.verify("--kafka")
+        broker.token.write_text("mangled")
+        refused = engine.start("run")
+        assert refused.wait(30).code == 1
+        assert "does not hold a JSON Web Token" in refused.tail() and "mangled" not in refused.tail(), refused.tail()
 
 
 def certify(chain, key):
