@@ -15,7 +15,11 @@ import charts
 from figures import DAYS, Figures
 
 PAGES = [
-    ("index", "Popular songs"), ("users", "Active users"), ("demographics", "Demographics"), ("charts", "Weekly charts"), ("wrapped", "Wrapped"),
+    ("index", "Popular songs"),
+    ("users", "Active users"),
+    ("demographics", "Demographics"),
+    ("charts", "Weekly charts"),
+    ("wrapped", "Wrapped"),
 ]
 WEEKS_SHOWN = 12
 
@@ -42,6 +46,13 @@ def by_level(rows):
     return [row for row in rows if row["dimension"] == "level"]
 
 
+def cohorts(rows):
+    """The chart of who comes back."""
+    named = [{**row, "cohort": short(row["cohort_week"])} for row in rows]
+    order = list(dict.fromkeys(row["cohort"] for row in named))
+    return charts.shades(named, "weeks_later", "cohort", "retention", "weeks later", y_order=order, format=".0%")
+
+
 def users(figures):
     daily, weekly, monthly = (figures.active(period) for period in ("daily", "weekly", "monthly"))
     retention = figures.retention()
@@ -51,7 +62,7 @@ def users(figures):
         "daily_chart": charts.days([{"day": row["period"], "users": row["users"]} for row in of_all(daily)], "users", "active users"),
         "weekly_chart": charts.levels(by_level(weekly), "%-d %b"),
         "states_chart": charts.bars(states, "state", "users"),
-        "retention_chart": retention and charts.shades([{**row, "cohort": short(row["cohort_week"])} for row in retention], "weeks_later", "cohort", "retention", "weeks later", y_order=list(dict.fromkeys(short(row["cohort_week"]) for row in retention)), format=".0%"),
+        "retention_chart": retention and cohorts(retention),
     }
 
 
@@ -71,10 +82,11 @@ def weekly(figures):
     if week is None:
         return {"week": None}
     songs, climb = figures.chart(week, 40), figures.climb(week, 10, WEEKS_SHOWN)
+    first = next(row["key"] for row in climb if row["chart_rank"] == 1 and row["week"] == week.isoformat())
     artists = figures.artists(week, 15)
     return {
         "week": week, "last_day": week + datetime.timedelta(days=6), "songs": songs, "artists": artists, "climb": climb,
-        "climb_chart": charts.places(climb, next(row["key"] for row in reversed(climb) if row["chart_rank"] == 1 and row["week"] == week.isoformat())),
+        "climb_chart": charts.places(climb, first),
         "artists_chart": charts.bars(artists, "artist", "points"),
     }
 
@@ -99,8 +111,8 @@ MAKERS = dict(zip([name for name, _ in PAGES], (popular, users, demographics, we
 def pages(db):
     """Name and text of each page."""
     templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates")), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates")),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )
     templates.filters["day"] = lambda day: f"{(datetime.date.fromisoformat(day) if isinstance(day, str) else day):%-d %B %Y}"
     templates.filters["whole"] = lambda number: f"{number:,.0f}"
@@ -109,7 +121,8 @@ def pages(db):
     for name, title in PAGES:
         # Without a play there is nothing that a page could show.
         shown = MAKERS[name](figures) if totals["plays"] else {}
-        yield name, templates.get_template(f"{name}.html" if shown else "empty.html").render(name=name, title=title, pages=PAGES, through=totals["last_day"], **shown)
+        template = templates.get_template(f"{name}.html" if shown else "empty.html")
+        yield name, template.render(name=name, title=title, pages=PAGES, through=totals["last_day"], **shown)
 
 
 def main():

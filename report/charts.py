@@ -11,8 +11,9 @@ SHADES = [f"var(--shade-{number})" for number in range(1, 6)]
 
 def drawn(chart, height=HEIGHT):
     """SVG of a chart. What it says is told by the page, so it carries no roles of its own."""
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
     spec = (
-        chart.properties(width=WIDTH, height=height, background="transparent", autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+        chart.properties(width=WIDTH, height=height, background="transparent", autosize=fit)
         .configure(aria=False, font="sans-serif")
         .configure_view(stroke=None)
         .configure_axis(
@@ -37,13 +38,15 @@ def days(rows, name, title):
         x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=6)),
         y=alt.Y(f"{name}:Q", title=title, axis=alt.Axis(tickCount=4, tickMinStep=1, format=",d")),
     )
-    return drawn(base.mark_area(color=ACCENT, opacity=0.15) + base.mark_line(color=ACCENT, strokeWidth=2, point={"size": 12, "color": ACCENT, "filled": True}))
+    line = base.mark_line(color=ACCENT, strokeWidth=2, point={"size": 12, "color": ACCENT, "filled": True})
+    return drawn(base.mark_area(color=ACCENT, opacity=0.15) + line)
 
 
 def levels(rows, format):
     """Active users by level, stacked, for each period."""
+    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr=f"timeFormat(toDate(datum.value), '{format}')")
     chart = alt.Chart(data(rows)).mark_bar().encode(
-        x=alt.X("period:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, formatType="time", labelExpr=f"timeFormat(toDate(datum.value), '{format}')")),
+        x=alt.X("period:O", title=None, axis=axis),
         y=alt.Y("users:Q", title="active users", axis=alt.Axis(tickCount=4, tickMinStep=1, format=",d")),
         color=alt.Color("member:N", scale=alt.Scale(domain=["paid", "free"], range=[ACCENT, SECOND])),
         order=alt.Order("member:N", sort="descending"),
@@ -73,12 +76,12 @@ def shades(rows, x, y, value, x_title, y_order=None, format=",d"):
 
 def places(rows, first):
     """Places over weeks, a line for each song; `first` of them in colour."""
+    weeks = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr="timeFormat(toDate(datum.value), '%-d %b')")
+    ranks = alt.Axis(values=[1, 2, 3, 5, 10, 20, 50, 100, 200])
     shown = [{**row, "leads": row["key"] == first} for row in rows]
     base = alt.Chart(data(shown)).encode(
-        x=alt.X("week:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True, labelExpr="timeFormat(toDate(datum.value), '%-d %b')")),
-        y=alt.Y(
-            "chart_rank:Q", title="place", scale=alt.Scale(type="log", reverse=True, nice=False), axis=alt.Axis(values=[1, 2, 3, 5, 10, 20, 50, 100, 200]),
-        ),
+        x=alt.X("week:O", title=None, axis=weeks),
+        y=alt.Y("chart_rank:Q", title="place", scale=alt.Scale(type="log", reverse=True, nice=False), axis=ranks),
         detail="key:N",
         color=alt.condition("datum.leads", alt.value(ACCENT), alt.value(SECOND)),
     )

@@ -47,7 +47,8 @@ class Figures:
 
     def plays_by_day(self):
         return self.rows(
-            "select event_date as day, sum(plays)::bigint as plays, sum(listened_ms) / 3600000.0 as hours from core.play_hours group by day order by day"
+            """select event_date as day, sum(plays)::bigint as plays, sum(listened_ms) / 3600000.0 as hours
+            from core.play_hours group by day order by day"""
         )
 
     def clock(self):
@@ -122,7 +123,8 @@ class Figures:
     def artists(self, week, places):
         return self.rows(
             """select chart_rank, artist, points, last_rank, peak_rank, weeks_on_chart, is_debut, is_re_entry
-            from marts.artist_chart_weekly where rule_set = ? and week_start = ? and chart_rank <= ? order by chart_rank""", RULES, week, places,
+            from marts.artist_chart_weekly where rule_set = ? and week_start = ? and chart_rank <= ? order by chart_rank""",
+            RULES, week, places,
         )
 
     def climb(self, week, songs, weeks):
@@ -140,7 +142,10 @@ class Figures:
         return self.value("select max(year) from marts.wrapped_global")
 
     def year_totals(self, year):
-        found = self.rows("select counted_plays, listeners, listened_ms / 3600000.0 as hours from marts.wrapped_global where year = ? and kind = 'all'", year)
+        found = self.rows(
+            """select counted_plays, listeners, listened_ms / 3600000.0 as hours
+            from marts.wrapped_global where year = ? and kind = 'all'""", year,
+        )
         return found[0] if found else None
 
     def year_list(self, year, kind, places):
@@ -160,7 +165,8 @@ class Figures:
     def year_hours(self, year):
         """How many listeners listened how long: hours in twelve equal steps."""
         return self.rows(
-            """with step as (select greatest(1, ceil(quantile_cont(listened_ms / 3600000.0, 0.98) / 12)) as width from marts.wrapped_user where year = $1),
-            stepped as (select least(11, floor(listened_ms / 3600000.0 / width)) as n, width from marts.wrapped_user, step where year = $1)
+            """with heard as (select listened_ms / 3600000.0 as hours from marts.wrapped_user where year = ?),
+            step as (select greatest(1, ceil(quantile_cont(hours, 0.98) / 12)) as width from heard),
+            stepped as (select least(11, floor(hours / width)) as n, width from heard, step)
             select n, (n * width)::bigint as from_hours, count(*) as listeners from stepped group by all order by n""", year,
         )

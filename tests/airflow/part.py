@@ -14,7 +14,8 @@ MODELS = {
 
 def write(folder):
     """Writes the part into a folder: files of the project as they are, others left out."""
-    shutil.copytree(DBT, folder, ignore=shutil.ignore_patterns("target", "logs", "seeds", "marts", "charts", "unit_tests.yml", "exposures.yml"))
+    left_out = shutil.ignore_patterns("target", "logs", "seeds", "marts", "charts", "unit_tests.yml", "exposures.yml")
+    shutil.copytree(DBT, folder, ignore=left_out)
     for path in (folder / "models").rglob("*.sql"):
         if path.stem not in MODELS:
             path.unlink()

@@ -160,7 +160,10 @@ def test_partition_filters_are_there(bigquery):
 
 
 # Types of the lake's files as BigQuery reads them.
-EXTERNAL = {"BIGINT": "INT64", "INTEGER": "INT64", "DOUBLE": "FLOAT64", "VARCHAR": "STRING", "BOOLEAN": "BOOL", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
+EXTERNAL = {
+    "BIGINT": "INT64", "INTEGER": "INT64", "DOUBLE": "FLOAT64", "VARCHAR": "STRING", "BOOLEAN": "BOOL",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+}
 
 
 def test_the_external_tables_have_the_columns_of_the_lakes_files(bigquery, late):
@@ -185,7 +188,8 @@ def test_the_external_tables_have_the_columns_of_the_lakes_files(bigquery, late)
         assert uris == f"['{LAKE_URL}/lake/v1/{table.name}/*']"
         assert options["hive_partition_uri_prefix"].name == f"{LAKE_URL}/lake/v1/{table.name}"
         files = f"{late.engine.lake}/lake/v1/{table.name}/**/*.parquet"
-        described = duckdb.sql(f"describe select * from read_parquet('{files}', hive_partitioning = false, union_by_name = true)").fetchall()
+        reader = f"read_parquet('{files}', hive_partitioning = false, union_by_name = true)"
+        described = duckdb.sql(f"describe select * from {reader}").fetchall()
         assert columns == {name: EXTERNAL[kind] for name, kind, *_ in described}, table.name
     hourly = "event_date date, event_hour int64"
     assert partitions == {**dict.fromkeys(TABLES, hourly), "song_counts": "event_date date", "user_activity": "event_date date"}

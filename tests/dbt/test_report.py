@@ -63,7 +63,8 @@ def report(demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     marts = shutil.copy(demo[1], folder / "hostile.duckdb")
     with duckdb.connect(str(marts)) as db:
-        for table, column in [("chart_weekly", "chart_rank"), ("artist_chart_weekly", "chart_rank"), ("chart_daily", "chart_rank"), ("wrapped_global", "place")]:
+        for table in ("chart_weekly", "artist_chart_weekly", "chart_daily", "wrapped_global"):
+            column = "place" if table == "wrapped_global" else "chart_rank"
             named = "artist = $1" if table == "artist_chart_weekly" else "artist = $1, song = $1"
             db.execute(f"update marts.{table} set {named} where {column} = 1", [HOSTILE])
     return build(marts, folder / "site")
@@ -125,9 +126,13 @@ def test_figures_are_the_marts(demo, visit):
     with duckdb.connect(str(demo[1]), read_only=True) as db:
         plays = db.execute("select sum(plays)::bigint from core.play_hours").fetchone()[0]
         second = db.execute(
-            "select song, artist, points from marts.chart_weekly where rule_set = 'billboard-2026' and chart_rank = 2 order by week_start desc"
+            """select song, artist, points from marts.chart_weekly
+            where rule_set = 'billboard-2026' and chart_rank = 2 order by week_start desc"""
         ).fetchone()
-        states = db.execute("select member, users from marts.active_users_weekly where dimension = 'state' order by week_start desc, users desc, member").fetchone()
+        states = db.execute(
+            """select member, users from marts.active_users_weekly
+            where dimension = 'state' order by week_start desc, users desc, member"""
+        ).fetchone()
     assert visit("index").locator(".figures dd").first.inner_text() == f"{plays:,}"
     row = visit("charts").locator("section").first.locator("tbody tr").nth(1)
     assert [row.locator(".song").inner_text(), row.locator(".artist").inner_text()] == list(second[:2])
@@ -166,5 +171,6 @@ def test_marts_without_a_play_are_said_to_be_empty(demo, visit, tmp_path):
 
 
 def test_missing_marts_are_named(tmp_path):
-    ended = subprocess.run([sys.executable, ROOT / "report" / "build.py", tmp_path / "none.duckdb", tmp_path], capture_output=True, text=True, check=False)
+    command = [sys.executable, ROOT / "report" / "build.py", tmp_path / "none.duckdb", tmp_path]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1 and "make marts" in ended.stderr
