@@ -3,6 +3,7 @@
 pub mod client;
 pub mod cursor;
 pub mod embedded;
+mod flow;
 pub mod gate;
 pub mod lines;
 pub mod log;
