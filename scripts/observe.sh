@@ -32,7 +32,9 @@ end() {
     wait "$demo"
     tail -n 1 "$folder/demo.log"
   fi
-  for pid in "${pids[@]}"; do kill -- "-$pid" 2> /dev/null; done
+  # Bash would tell of every job that is ended.
+  exec 2> /dev/null
+  for pid in "${pids[@]}"; do kill -- "-$pid"; done
   wait
   say "all has ended"
 }

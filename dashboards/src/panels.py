@@ -154,7 +154,12 @@ def mart(title, description, unit, sql, kind="series", span=HALF, height=8, widt
     """A panel on a mart in BigQuery; of a table, `widths` maps columns to pixels, and `units` those that have another unit."""
     if kind == "series":
         # A month is one point.
-        panel = timeseries.Panel().min(0).axis_soft_max(0.1 if unit == "percentunit" else 1).show_points(common.VisibilityMode.ALWAYS)
+        panel = (
+            timeseries.Panel().min(0).axis_soft_max(0.1 if unit == "percentunit" else 1)
+            .show_points(common.VisibilityMode.ALWAYS).point_size(5)
+            .legend(common_builders.VizLegendOptions().display_mode(common.LegendDisplayMode.LIST)
+                    .placement(common.LegendPlacement.BOTTOM).show_legend(True).calcs([]))
+        )
         form = bigquery_models.QueryFormat.TIMESERIES
     else:
         panel, form = table.Panel(), bigquery_models.QueryFormat.TABLE

@@ -1,5 +1,6 @@
 """The whole project on BigQuery's dialect: in an emulator, table by table what DuckDB has; and every statement parses."""
 
+import json
 import os
 import pathlib
 import re
@@ -48,9 +49,10 @@ class BigQuery(Project):
             return False
         return True
 
-    def tool(self, name, *arguments):
+    def tool(self, name, *arguments, **options):
         """A script of the emulator's environment."""
-        subprocess.run([PYTHON, HERE / name, self.endpoint, "emulated", *map(str, arguments)], check=True, timeout=300)
+        command = [PYTHON, HERE / name, self.endpoint, "emulated", *map(str, arguments)]
+        return subprocess.run(command, check=True, timeout=300, **options)
 
     def load(self, lake):
         """The lake's files, in place of the external tables."""
@@ -60,6 +62,23 @@ class BigQuery(Project):
         """Stops the emulator, which leaves its database as a file."""
         self.emulator.terminate()
         self.emulator.wait(60)
+
+
+def dashboard_queries():
+    """What the dashboard Business asks, by panel, with Grafana's variables filled in."""
+    board = json.loads((ROOT / "dashboards" / "business.json").read_text())
+    variables = {
+        "${project}.${dataset}": "emulated.beatlytica_marts", "${rules}": "billboard-2026",
+        "$__timeFrom()": "timestamp '2000-01-01'", "$__timeTo()": "timestamp '2100-01-01'",
+    }
+    found = {}
+    for panel in board["panels"]:
+        if panel["type"] != "row":
+            statement = panel["targets"][0]["rawSql"]
+            for name, value in variables.items():
+                statement = statement.replace(name, value)
+            found[panel["title"]] = statement
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +92,8 @@ def bigquery(tmp_path_factory, late):
         project.load(late.engine.lake)
         project.run("build")
         project.lake_tables = project.run("--quiet", "run-operation", "create_lake_tables", "--args", "{print_only: true}")
+        asked = project.tool("query.py", input=json.dumps(dashboard_queries()), stdout=subprocess.PIPE, text=True)
+        project.found = json.loads(asked.stdout)
         project.lint = subprocess.run(
             [sys.executable, "-m", "sqlfluff", "lint", "models", "tests", "--processes", "1", "--disable-progress-bar",
              "--config", HERE / "sqlfluff.cfg"],
@@ -116,6 +137,13 @@ def test_every_table_equals_duckdbs(bigquery, late):
             assert not rows, f"{schema}.{table}: {rows}"
         compared += 1
     assert compared >= 40
+
+
+def test_every_panel_of_the_dashboard_finds_rows(bigquery):
+    assert bigquery.found and all(bigquery.found.values()), bigquery.found
+    for title, statement in dashboard_queries().items():
+        [parsed] = sqlglot.parse(statement, read="bigquery")
+        assert not [node.name for node in parsed.find_all(sqlglot.exp.Anonymous)], title
 
 
 def test_sql_is_in_style(bigquery):
