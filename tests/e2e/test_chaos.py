@@ -7,4 +7,4 @@ import pytest
 @pytest.mark.parametrize("lake, seed", [("bucket", 1), ("folder", 2)])
 def test_nothing_is_lost_or_twice(lake, seed, tmp_path):
     figures = chaos.run(tmp_path, seed, 16, lake)
-    assert figures["takeovers"] >= 10, "the partitions hardly changed hands"
+    assert figures["takeovers"] >= 4, "the partitions hardly changed hands"
