@@ -2,14 +2,14 @@
 //! are the same the values are taken from there.
 //!
 //! A session's records carry the same listener, place and browser, more than half of their bytes, in one stretch.
-//! This pays where fewer sessions than there are slots are met at a time: in services of up to some thousands of
+//! This pays where fewer sessions than there are slots are met at a time: in services of up to some hundreds of
 //! listeners at once for each partition, and when the history of such a one is read again. Where it does not pay it
 //! stops itself.
 
 use super::build::Row;
 
 /// Sessions that are remembered, a power of two.
-const SLOTS: usize = 512;
+const SLOTS: usize = 256;
 
 /// Longest stretch that is remembered, bytes.
 const MAX_BYTES: usize = 384;
