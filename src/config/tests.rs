@@ -20,7 +20,7 @@ fn problems(file: &str, environment: &[(&str, &str)]) -> Vec<Problem> {
 fn defaults_are_valid_and_read_in_full() {
     let settings = load(None, [], &[]).expect("defaults").settings;
     assert_eq!(settings.lake.upload_interval, Duration::from_secs(120));
-    assert_eq!(settings.memory.budget, 64 << 20);
+    assert_eq!(settings.memory.budget, 56 << 20);
     assert_eq!(settings.windows.retention, Duration::from_secs(48 * 3600));
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.kafka.sasl_mechanism, None);

@@ -81,7 +81,8 @@ fn expected_cell(field: &Field, value: &Value) -> Result<Option<Cell>, ()> {
             match (number.as_i64(), number.as_f64()) {
                 (Some(value), _) if in_bounds(value) => Cell::Int(value),
                 (Some(_), _) => return Err(()),
-                (None, Some(value)) if number.is_u64() || value.abs() > 1e15 || value.abs() < 1e-300 => {
+                // Of a greater float the fraction may be lost.
+                (None, Some(value)) if number.is_u64() || value.abs() > 1e9 || value.abs() < 1e-300 => {
                     return Ok(None);
                 }
                 (None, Some(value)) if value.fract() == 0.0 && in_bounds(value as i64) => {
