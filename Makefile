@@ -12,8 +12,11 @@ CHECKOV := .cache/checkov/bin/checkov
 DBT_VENV := .cache/dbt-venv
 EMULATOR_VENV := .cache/bigquery-venv
 AIRFLOW_VENV := .cache/airflow-venv
+GRAFANA := .cache/grafana
+MINUTES ?= 5
 LAKE ?= .demo/lake
 MARTS ?= .demo/beatlytica.duckdb
+REPORT ?= .demo/report
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
@@ -71,29 +74,49 @@ test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory deploy-test
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory dbt-test
-	@$(MAKE) --no-print-directory airflow-quick
+	@$(MAKE) --no-print-directory airflow-test
 
 .PHONY: e2e
-e2e: venv build ## End-to-end tests alone: real broker, real input
+e2e: venv dbt-venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
 	$(E2E) tests/e2e
 
 .PHONY: alert-drill
-alert-drill: setup build ## Make every alert fire once, by a real fault (about five minutes)
-	$(E2E) --drill tests/e2e/test_alert_drill.py
+alert-drill: setup dbt-venv build ## Make every alert fire once, by a real fault, and write docs/alert-drill.md (about ten minutes)
+	$(E2E) --drill --record docs/alert-drill.md tests/e2e/test_alert_drill.py
 
 .PHONY: recovery-drill
 recovery-drill: setup build ## Lose the engine's machine and go on with another one
 	$(E2E) tests/e2e/test_recovery.py
 
 .PHONY: observe
-observe: setup build ## The engine under load with Prometheus and Alertmanager beside it, and one page that links all
-	@scripts/observe.sh
+observe: setup build ## The demo with Prometheus and Alertmanager beside it, and one page that links all
+	@scripts/prometheus.sh pages
+	@BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" scripts/observe.sh
 
 .PHONY: dashboards
 dashboards: venv ## Write dashboards/*.json anew from dashboards/src
 	$(VENV)/bin/python dashboards/src/generate.py
+
+# Only what is run beside the dashboards; no package's scripts are run.
+$(GRAFANA)/.complete: dashboards/pictures/package.json
+	@command -v npm >/dev/null || { echo "npm is missing; install Node.js 20 or newer" >&2; exit 1; }
+	@mkdir -p $(GRAFANA)
+	cp $< $(GRAFANA)/
+	cd $(GRAFANA) && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --loglevel error
+	@touch $@
+
+.PHONY: dashboards-schema
+dashboards-schema: $(GRAFANA)/.complete ## Check dashboards/*.json against Grafana's own schema (needs npm)
+	cp dashboards/pictures/check.mjs $(GRAFANA)/ && node $(GRAFANA)/check.mjs dashboards/*.json
+
+.PHONY: dashboards-pictures
+dashboards-pictures: setup dbt-venv build $(GRAFANA)/.complete ## Draw the dashboards of a demo with Grafana's components (docs/images; MINUTES=5; needs npm)
+	cp dashboards/pictures/draw.jsx $(GRAFANA)/
+	cd $(GRAFANA) && node_modules/.bin/esbuild draw.jsx --bundle --minify --outfile=draw.js --jsx=automatic --legal-comments=none \
+	  --log-level=warning --define:global=window --define:process.env.NODE_ENV='"production"' --loader:.svg=text --loader:.ttf=empty
+	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" MINUTES=$(MINUTES) $(VENV)/bin/python dashboards/pictures/draw.py
 
 .PHONY: screenshots
 screenshots: venv build ## Take the pictures of the live page again (docs/images)
@@ -189,7 +212,7 @@ rollback: ## Google Cloud: go back to what ran before (TAG=... to another)
 .PHONY: dbt-venv
 dbt-venv: $(DBT_VENV)/.complete ## Make the Python environment of dbt and its tests
 
-$(DBT_VENV)/.complete: dbt/requirements.txt tests/dbt/requirements.txt
+$(DBT_VENV)/.complete: dbt/requirements.txt report/requirements.txt tests/dbt/requirements.txt
 	@mkdir -p .cache
 	$(PYTHON) -m venv $(DBT_VENV)
 	$(DBT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dbt/requirements.txt
@@ -206,32 +229,41 @@ dbt-test: dbt-venv $(EMULATOR_VENV)/.complete broker-jars build ## Tests of the 
 	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
 	  $(DBT_VENV)/bin/python -m pytest -c tests/dbt/pytest.ini --rootdir tests/dbt -v tests/dbt
 
+# By uv: pip takes a minute for what it installs in seconds.
 $(AIRFLOW_VENV)/.complete: infra/airflow/requirements.txt
 	@mkdir -p .cache
 	$(PYTHON) -m venv $(AIRFLOW_VENV)
-	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(AIRFLOW_VENV)/bin/uv pip install --quiet --python $(AIRFLOW_VENV)/bin/python -r $<
 	@touch $@
 
-.PHONY: airflow-quick
-airflow-quick: dbt-venv ## The part of Airflow's tests that needs no Airflow: completeness markers and alerts
-	$(DBT_VENV)/bin/python -m pytest -c tests/airflow/pytest.ini --rootdir tests/airflow -q tests/airflow/test_markers.py
+AIRFLOW_TEST = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
+	  $(DBT_VENV)/bin/python -m pytest -c tests/airflow/pytest.ini --rootdir tests/airflow -v
 
 .PHONY: airflow-test
-airflow-test: dbt-venv $(AIRFLOW_VENV)/.complete broker-jars build ## Tests of Airflow's DAGs, one hour run for real
-	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
-	  $(DBT_VENV)/bin/python -m pytest -c tests/airflow/pytest.ini --rootdir tests/airflow -v tests/airflow
+airflow-test: dbt-venv $(AIRFLOW_VENV)/.complete broker-jars build ## Tests of Airflow: its DAGs, and hours run for real with a part of the models
+	$(AIRFLOW_TEST) tests/airflow
+
+.PHONY: airflow-whole
+airflow-whole: dbt-venv $(AIRFLOW_VENV)/.complete broker-jars build ## The hours of Airflow's tests with all models (ten minutes)
+	$(AIRFLOW_TEST) --whole tests/airflow/test_scheduler.py
 
 .PHONY: marts
 marts: dbt-venv ## Build the marts from the lake in the folder LAKE (.demo/lake) into MARTS (.demo/beatlytica.duckdb)
 	@LAKE="$(LAKE)" MARTS="$(MARTS)" DBT="$(DBT_VENV)/bin/dbt" scripts/marts.sh
+
+.PHONY: report
+report: dbt-venv ## Pages on the marts in MARTS, into the folder REPORT (.demo/report)
+	@$(DBT_VENV)/bin/python report/build.py "$(MARTS)" "$(REPORT)"
 
 .PHONY: marts-scale
 marts-scale: dbt-venv ## Measure the marts on 100 million plays (SCALE_FLAGS, see benches/marts_scale.py --help)
 	$(DBT_VENV)/bin/python benches/marts_scale.py $(SCALE_FLAGS)
 
 .PHONY: test-slow
-test-slow: ## More cases of every property and more schedules of the ledger's explorer than every run takes
+test-slow: setup dashboards-schema ## What every run has no time for: more cases of every property, Airflow with all models, Grafana's schema
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib
+	@$(MAKE) --no-print-directory airflow-whole
 
 .PHONY: bench
 bench: setup ## Measure the engine beside a bare librdkafka drain (BENCH_FLAGS, see benches/drain.py --help)

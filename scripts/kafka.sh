@@ -5,14 +5,16 @@
 #   kafka.sh start | stop | status | fetch | clean | run CLASS [ARG...]
 #
 # Environment: KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1), KAFKA_DATA (.cache/kafka/data),
-# KAFKA_LIB (.cache/kafka/lib), KAFKA_HEAP (1g), KAFKA_LOG_LEVEL (warn), KAFKA_SECURITY (plaintext, or sasl_ssl),
-# KAFKA_MIN_SESSION_MS (6000: the shortest session timeout that a consumer may ask for).
+# KAFKA_LIB (.cache/kafka/lib), KAFKA_HEAP (1g), KAFKA_LOG_LEVEL (warn), KAFKA_SECURITY (plaintext, sasl_ssl, or
+# sasl_plaintext), KAFKA_MIN_SESSION_MS (6000: the shortest session timeout that a consumer may ask for).
 # Example: kafka.sh run org.apache.kafka.tools.TopicCommand --bootstrap-server 127.0.0.1:9092 --list
 #
 # With KAFKA_SECURITY=sasl_ssl the node speaks TLS with SCRAM-SHA-512 and obeys ACLs. Its first start makes, below
 # KAFKA_DATA/secrets: ca.pem (the authority to trust), admin.password and beatlytica.password (the users' random
 # passwords; `admin` may do everything, `beatlytica` nothing before ACLs allow it), admin.properties (for the tools'
 # --command-config).
+# With KAFKA_SECURITY=sasl_plaintext clients sign in with OAUTHBEARER; Kafka's unsecured validator takes every token that is not
+# signed and has not run out. For tests of signing in, and nothing else.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$here/../.cache/kafka
@@ -62,7 +64,14 @@ group.min.session.timeout.ms=${KAFKA_MIN_SESSION_MS:-6000}
 log.retention.ms=-1
 log.retention.bytes=-1
 EOF_PROPERTIES
-  [ "$security" = plaintext ] || cat <<EOF_SECURITY
+  [ "$security" != sasl_plaintext ] || cat <<EOF_TOKENS
+sasl.enabled.mechanisms=OAUTHBEARER
+# Who does not sign in anew before his token runs out is disconnected.
+connections.max.reauth.ms=3600000
+sasl.mechanism.inter.broker.protocol=OAUTHBEARER
+listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="admin";
+EOF_TOKENS
+  [ "$security" != sasl_ssl ] || cat <<EOF_SECURITY
 ssl.keystore.type=PEM
 ssl.keystore.location=$data/secrets/broker.pem
 ssl.truststore.type=PEM
@@ -105,7 +114,7 @@ EOF_ADMIN
 
 format() {
   local users=()
-  if [ "$security" != plaintext ]; then
+  if [ "$security" = sasl_ssl ]; then
     for user in admin beatlytica; do
       users+=(--add-scram "SCRAM-SHA-512=[name=$user,password=$(cat "$data/secrets/$user.password")]")
     done
@@ -116,12 +125,12 @@ format() {
 
 start() {
   if alive; then echo "already running, pid $(cat "$data/kafka.pid"), 127.0.0.1:$port"; return; fi
-  case $security in plaintext | sasl_ssl) ;; *) echo "KAFKA_SECURITY must be plaintext or sasl_ssl" >&2; return 2 ;; esac
+  case $security in plaintext | sasl_ssl | sasl_plaintext) ;; *) echo "KAFKA_SECURITY must be plaintext, sasl_ssl or sasl_plaintext" >&2; return 2 ;; esac
   if answers; then echo "port $port is taken; set KAFKA_PORT to a free one" >&2; return 1; fi
   fetch
   mkdir -p "$data"
   data=$(cd "$data" && pwd)
-  [ "$security" = plaintext ] || [ -s "$data/secrets/ca.pem" ] || make_secrets
+  [ "$security" != sasl_ssl ] || [ -s "$data/secrets/ca.pem" ] || make_secrets
   (umask 077; properties > "$data/server.properties")
   [ -f "$data/log/meta.properties" ] || format
   nohup java -Xms256m -Xmx"$heap" -cp "$lib/*" "$log" -Dorg.slf4j.simpleLogger.showDateTime=true \
@@ -155,5 +164,5 @@ status)
   if alive && answers; then echo "running, pid $(cat "$data/kafka.pid"), 127.0.0.1:$port"; else echo "not running"; exit 1; fi ;;
 clean) stop; rm -rf "$data" ;;
 run) shift; fetch; exec java -cp "$lib/*" "$log" "$@" ;;
-*) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

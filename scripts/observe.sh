@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# The engine under load with Prometheus and Alertmanager beside it (and Grafana, where its binary is at hand), and one page
-# that links all. Runs until it is interrupted; what it writes lies below .cache/observe.
+# The demo with Prometheus and Alertmanager beside it (and Grafana, where its binary is at hand), and one page that links
+# all. Runs until it is interrupted; then the demo checks its lake. What it writes lies below OBSERVE_FOLDER.
 #
-# Environment: BEATLYTICA_BIN (target/debug/beatlytica), OBSERVE_RATE (200 records a second and topic).
+# Environment: BEATLYTICA_BIN (target/debug/beatlytica), DEMO_FLAGS (see `beatlytica demo --help`), OBSERVE_FOLDER
+# (.cache/observe), OBSERVE_PORTS (engine, Prometheus, Alertmanager, page: "8080 9090 9093 8090").
 set -euo pipefail
-# Each background job in a process group of its own, so that it can be ended with all that it started.
+# Each background job in a process group of its own: Ctrl-C comes to this script alone, which ends them in order.
 set -m
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-folder=$root/.cache/observe
-bin=${BEATLYTICA_BIN:-$root/target/debug/beatlytica}
-rate=${OBSERVE_RATE:-200}
-prometheus=$("$root/scripts/prometheus.sh" bin)
-engine=127.0.0.1:8080 page=127.0.0.1:8090 kafka=127.0.0.1:19092
+bin=$(realpath "${BEATLYTICA_BIN:-$root/target/debug/beatlytica}")
+folder=$(realpath -m "${OBSERVE_FOLDER:-$root/.cache/observe}")
+read -r engine_port prometheus_port alertmanager_port page_port <<< "${OBSERVE_PORTS:-8080 9090 9093 8090}"
+engine=127.0.0.1:$engine_port prometheus=127.0.0.1:$prometheus_port alertmanager=127.0.0.1:$alertmanager_port
+page=127.0.0.1:$page_port
+programs=$("$root/scripts/prometheus.sh" bin)
 pids=()
 
 say() { echo "observe: $*"; }
@@ -23,63 +25,61 @@ begin() { # begin NAME COMMAND...: in the background, its output in a file
 }
 end() {
   trap - EXIT INT TERM
-  say "stopping"
-  for ((at = ${#pids[@]} - 1; at >= 0; at--)); do kill -- "-${pids[at]}" 2>/dev/null || true; done
-  wait || true
-  KAFKA_DATA=$folder/kafka "$root/scripts/kafka.sh" clean > /dev/null
+  # Whatever goes wrong here, the rest is ended.
+  set +e
+  if [ -n "${demo:-}" ] && kill -INT "$demo" 2> /dev/null; then
+    say "stopping; the demo writes what is buffered and checks its lake"
+    wait "$demo"
+    tail -n 1 "$folder/demo.log"
+  fi
+  # Bash would tell of every job that is ended.
+  exec 2> /dev/null
+  for pid in "${pids[@]}"; do kill -- "-$pid"; done
+  wait
+  say "all has ended"
 }
-
-rm -rf "$folder"
-mkdir -p "$folder"/{page,prometheus,alertmanager}
 trap end EXIT
 trap 'exit 0' INT TERM
 
-export BEATLYTICA__KAFKA__BROKERS=$kafka BEATLYTICA__LAKE__URL=file://$folder/lake BEATLYTICA__HTTP__LISTEN=$engine
-export BEATLYTICA__LAKE__UPLOAD_INTERVAL=10s BEATLYTICA__WINDOWS__IDLE_AFTER=5s
-KAFKA_PORT=${kafka#*:} KAFKA_DATA=$folder/kafka KAFKA_HEAP=768m "$root/scripts/kafka.sh" start
-mkdir -p "$folder/lake"
-for topic in listen_events page_view_events auth_events status_change_events; do
-  begin "load-$topic" bash -c \
-    "python3 '$root/scripts/events.py' $rate | '$bin' replay - --topic $topic --rate $rate --create-partitions 2"
+for address in "$engine" "$prometheus" "$alertmanager" "$page"; do
+  if (exec 3<> "/dev/tcp/${address/://}") 2> /dev/null; then
+    say "$address is taken; end what listens there, or choose other ports with OBSERVE_PORTS" >&2
+    exit 1
+  fi
 done
-begin engine "$bin" run
+mkdir -p "$folder"
+rm -rf "$folder"/{page,prometheus,alertmanager}
+mkdir -p "$folder"/page
 
-sed -e "s|docs: .*|docs: http://$page/docs|" -e "s|- rules/|- $root/infra/prometheus/rules/|" \
+read -ra flags <<< "${DEMO_FLAGS:-}"
+begin demo "$bin" demo --folder "$folder/lake" --listen "$engine" "${flags[@]}"
+demo=${pids[0]}
+
+sed -e "s|docs: .*|docs: http://$page|" -e "s|- rules/|- $root/infra/prometheus/rules/|" -e "s|127.0.0.1:8080|$engine|" \
+  -e "s|127.0.0.1:9090|$prometheus|" -e "s|127.0.0.1:9093|$alertmanager|" -e 's|_interval: 15s|_interval: 5s|' \
   "$root/infra/prometheus/prometheus.yml" > "$folder/prometheus.yml"
-begin prometheus "$prometheus/prometheus" --config.file="$folder/prometheus.yml" \
-  --storage.tsdb.path="$folder/prometheus" --web.listen-address=127.0.0.1:9090
-begin alertmanager "$prometheus/prometheus-alertmanager" --config.file="$root/infra/alertmanager/alertmanager.yml" \
-  --storage.path="$folder/alertmanager" --web.listen-address=127.0.0.1:9093 --cluster.listen-address=
-
-grafana="<li>Grafana: no binary here. Its dashboards lie in <code>dashboards/</code>, its provisioning in <code>infra/grafana/</code></li>"
+begin prometheus "$programs/prometheus" --config.file="$folder/prometheus.yml" \
+  --storage.tsdb.path="$folder/prometheus" --web.listen-address="$prometheus"
+begin alertmanager "$programs/prometheus-alertmanager" --config.file="$root/infra/alertmanager/alertmanager.yml" \
+  --storage.path="$folder/alertmanager" --web.listen-address="$alertmanager" --cluster.listen-address= \
+  --web.external-url="http://$alertmanager"
+grafana=
 if command -v grafana > /dev/null; then
   export BIGQUERY_PROJECT=
   begin grafana grafana server --homepath "${GRAFANA_HOME:-/usr/share/grafana}" \
     cfg:paths.provisioning="$root/infra/grafana/provisioning" cfg:paths.data="$folder/grafana" cfg:server.http_addr=127.0.0.1
-  grafana='<li><a href="http://127.0.0.1:3000/dashboards">Grafana</a></li>'
+  grafana=http://127.0.0.1:3000
 fi
+begin page python3 "$root/scripts/observe_page.py" "$page" "$demo" "http://$engine" "http://$prometheus" "http://$alertmanager" $grafana
 
-ln -s "$root/docs" "$folder/page/docs"
-cat > "$folder/page/index.html" <<EOF_PAGE
-<!doctype html><html lang="en"><meta charset="utf-8"><title>Beatlytica observed</title>
-<style>body{font:1rem/1.6 system-ui;max-width:44rem;margin:3rem auto;padding:0 1rem}</style>
-<h1>Beatlytica, observed</h1>
-<ul>
-<li><a href="http://$engine/">Live page</a>, <a href="http://$engine/api/v1/status">status</a>, <a href="http://$engine/metrics">metrics</a>,
-<a href="http://$engine/readyz">ready?</a></li>
-<li><a href="http://127.0.0.1:9090/alerts">Prometheus: alerts</a>, <a href="http://127.0.0.1:9090/targets">targets</a>,
-<a href="http://127.0.0.1:9090/graph?g0.expr=beatlytica_partition_lag_seconds&g0.tab=0&g0.range_input=15m">lag in seconds</a></li>
-<li><a href="http://127.0.0.1:9093/">Alertmanager</a></li>
-$grafana
-<li><a href="docs/runbooks/">Runbooks</a>, <a href="docs/operations.md">operations</a>, <a href="docs/metrics.md">metrics</a></li>
-</ul>
-<p>Break something: <code>kill -STOP $(printf '%s' "${pids[4]}")</code> is the engine; watch the alerts.</p>
-EOF_PAGE
-begin page python3 -m http.server --bind "${page%:*}" --directory "$folder/page" "${page#*:}"
-
-for url in "http://$engine/readyz" http://127.0.0.1:9090/-/ready http://127.0.0.1:9093/-/ready "http://$page/"; do
-  for _ in $(seq 120); do curl -fs "$url" > /dev/null && break; sleep 0.5; done
+for url in "http://$engine/readyz" "http://$prometheus/-/ready" "http://$alertmanager/-/ready" "http://$page/"; do
+  for _ in $(seq 240); do
+    curl -fs "$url" > /dev/null && break
+    kill -0 "$demo" 2> /dev/null || { say "the demo has ended:" >&2; cat "$folder/demo.log" >&2; exit 1; }
+    sleep 0.25
+  done
   curl -fs "$url" > /dev/null || { say "$url does not answer; see $folder/*.log" >&2; exit 1; }
 done
 say "everything is linked at http://$page/ (Ctrl-C ends it)"
-[ "${OBSERVE_ONCE:-}" = 1 ] || wait "${pids[4]}"
+# Where the demo ends by itself, it says why.
+wait "$demo" || { code=$?; cat "$folder/demo.log" >&2; exit $code; }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Prometheus, promtool, Alertmanager and amtool out of Debian's packages, unpacked below .cache/prometheus: no package is
-# installed and no service started. Only their pages and templates are copied to /usr/share/prometheus, where the programs
+# Prometheus, promtool, Alertmanager and amtool out of Debian's packages, unpacked below .cache/prometheus: they are not
+# installed and no service is started. Only their pages and templates are copied to /usr/share/prometheus, where the programs
 # look for them; that needs root.
 #
 #   prometheus.sh fetch           unpack what is missing
+#   prometheus.sh pages           install what Prometheus' pages are drawn with (apt, as root)
 #   prometheus.sh bin             print the folder that holds the programs
 #   prometheus.sh check           check rules, their tests, and the configurations
 set -euo pipefail
@@ -25,6 +26,16 @@ fetch() {
   touch "$cache/.complete"
 }
 
+# What Prometheus' pages are drawn with; its package depends on these.
+PAGES=(fonts-glyphicons-halflings libjs-bootstrap4 libjs-eonasdan-bootstrap-datetimepicker libjs-jquery libjs-jquery-hotkeys libjs-moment
+  libjs-moment-timezone libjs-mustache libjs-popper.js libjs-rickshaw)
+
+pages() {
+  dpkg-query -W "${PAGES[@]}" > /dev/null 2>&1 && return
+  if [ "$(id -u)" -ne 0 ]; then echo "without root Prometheus' pages stay plain; they are drawn with: ${PAGES[*]}" >&2; return; fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${PAGES[@]}" > /dev/null
+}
+
 check() {
   PATH=$cache/usr/bin:$PATH
   promtool check config --lint=all --lint-fatal "$infra/prometheus/prometheus.yml"
@@ -35,7 +46,8 @@ check() {
 
 case ${1:-} in
 fetch) fetch ;;
+pages) pages ;;
 bin) fetch && (cd "$cache/usr/bin" && pwd) ;;
 check) fetch && check ;;
-*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

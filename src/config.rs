@@ -71,6 +71,8 @@ pub struct KafkaSettings {
     pub sasl_username: Option<String>,
     /// SASL password.
     pub sasl_password: Option<Secret>,
+    /// A file that holds the token, with OAUTHBEARER.
+    pub sasl_token_file: Option<PathBuf>,
     /// PEM file of the authorities to trust.
     pub ssl_ca_location: Option<PathBuf>,
     /// PEM file of the client's certificate.

@@ -81,7 +81,7 @@ impl Engine for RunningEngine {
             freshness_seconds: status.oldest_pending_ms().map(age),
             newest: status.clock_ms().map(TimeMs),
             idle: status.idle(),
-            paused: status.refused().is_some(),
+            paused: status.gate().is_some_and(|gate| !gate.is_open()),
             refused: status.refused(),
         });
         let reason = self.ready().err();

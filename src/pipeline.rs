@@ -34,7 +34,7 @@ use crate::kafka::client::{client_config, explain, refused_sign_in};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed};
-use crate::kafka::{Log, TopicPartition};
+use crate::kafka::{Log, TopicPartition, token};
 use crate::lake::chain::{Chain, open_next_epoch};
 use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
@@ -111,7 +111,9 @@ fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
 /// Partitions of all topics, for dividing the fetch budget; topics that are not there yet count as one.
 fn count_partitions(settings: &Settings) -> anyhow::Result<usize> {
     let context = poller::GroupContext::default();
-    let client: BaseConsumer<_> = client_config(&settings.kafka).create_with_context(context)?;
+    let config = client_config(&settings.kafka);
+    let client: BaseConsumer<_> = config.create_with_context(context)?;
+    token::provide(client.client(), &config)?;
     let metadata = client.fetch_metadata(None, settings.kafka.request_timeout).map_err(|error| {
         // What went wrong with a connection comes as events, one a call; they say more than that there is none.
         let refused = (0..EVENTS).any(|_| {

@@ -171,6 +171,7 @@ impl PartitionStatus {
 pub struct StatusBoard {
     partitions: Arc<Mutex<BTreeMap<TopicPartition, Arc<PartitionStatus>>>>,
     watermark: Arc<Mutex<Option<i64>>>,
+    topics: Arc<Mutex<BTreeMap<String, usize>>>,
     client: Arc<ClientTally>,
     rounds: Arc<Rounds>,
 }
@@ -200,6 +201,16 @@ impl StatusBoard {
     /// Forgets a partition that is no longer ours, so that its series disappear.
     pub fn remove(&self, partition: &TopicPartition) {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+    }
+
+    /// How many partitions each topic has in all, whoever holds them.
+    pub fn topic_partitions(&self) -> BTreeMap<String, usize> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets one topic's [`StatusBoard::topic_partitions`].
+    pub fn set_topic_partitions(&self, topic: &str, count: usize) {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), count);
     }
 
     /// Event-time watermark over all partitions, ms since 1970.

@@ -1,6 +1,6 @@
 """What all dashboards have in common: data sources, variables, panels with a unit, a description and an empty state."""
 
-from grafana_foundation_sdk.builders import bargauge, bigquery, dashboard, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import bigquery, dashboard, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.cog import builder, variants
 from grafana_foundation_sdk.models import bigquery as bigquery_models
@@ -9,8 +9,10 @@ from grafana_foundation_sdk.models import common, dashboard as models
 PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
 INFINITY = common.DataSourceRef(type_val="yesoreyeram-infinity-datasource", uid="infinity")
 BIGQUERY = common.DataSourceRef(type_val="grafana-bigquery-datasource", uid="bigquery")
-#: Half of a dashboard's width.
-HALF = 12
+#: A dashboard's width in columns, and half of it.
+FULL, HALF = 24, 12
+#: How far an axis reaches at least, by unit; 1 with any other.
+TOPS = {"s": 0.1, "Bps": 1000}
 
 
 def board(uid, title, description, *variables):
@@ -72,15 +74,21 @@ def targets(panel, queries, instant=False):
     return panel
 
 
-def series(title, description, unit, *queries, span=HALF, empty="no data in this range", runbooks=(), limits=None, stacked=False):
-    """Lines over time; `queries` are pairs of expression and legend."""
+def series(title, description, unit, *queries, span=HALF, empty="no data", runbooks=(), limits=None, stacked=False, top=None, log=False):
+    """Lines over time; `queries` are pairs of expression and legend. The axis reaches at least to `top`, so that next to
+    nothing does not look like much; with `log` it is logarithmic, for values of very different size."""
     panel = (
-        timeseries.Panel().datasource(PROMETHEUS).span(span).height(8).line_width(1).fill_opacity(10).min(0)
+        timeseries.Panel().datasource(PROMETHEUS).span(span).height(8).line_width(1).fill_opacity(0)
         .show_points(common.VisibilityMode.NEVER)
         .legend(common_builders.VizLegendOptions().display_mode(common.LegendDisplayMode.TABLE)
-                .placement(common.LegendPlacement.BOTTOM).show_legend(True).calcs(["lastNotNull", "max"]))
+                .placement(common.LegendPlacement.RIGHT).show_legend(True).calcs(["lastNotNull", "max"])
+                .sort_by("Last *").sort_desc(True))
         .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
     )
+    if log:
+        panel.scale_distribution(common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(2))
+    else:
+        panel.min(0).axis_soft_max(TOPS.get(unit, 1) if top is None else top)
     if limits:
         panel.thresholds(thresholds(*limits)).thresholds_style(
             common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
@@ -90,26 +98,16 @@ def series(title, description, unit, *queries, span=HALF, empty="no data in this
     return finish(targets(panel, queries), title, description, unit, empty, runbooks)
 
 
-def figure(title, description, unit, expression, legend="", span=4, empty="-", runbooks=(), limits=((None, "green"),), decimals=None):
-    """One figure, coloured by its limits."""
+def figure(title, description, unit, expression, legend="", span=4, empty="-", runbooks=(), limits=((None, "green"),), decimals=None, line=True):
+    """One figure, coloured by its limits, with its line over time."""
     panel = (
         stat.Panel().datasource(PROMETHEUS).span(span).height(4).thresholds(thresholds(*limits))
-        .color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.AREA)
+        .color_mode(common.BigValueColorMode.VALUE).graph_mode(common.BigValueGraphMode.AREA if line else common.BigValueGraphMode.NONE)
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
     )
     if decimals is not None:
         panel.decimals(decimals)
     return finish(targets(panel, [(expression, legend)]), title, description, unit, empty, runbooks)
-
-
-def bars(title, description, unit, expression, legend, span=HALF, empty="no data yet"):
-    """One bar for each series, now."""
-    panel = (
-        bargauge.Panel().datasource(PROMETHEUS).span(span).height(8).orientation(common.VizOrientation.HORIZONTAL)
-        .display_mode(common.BarGaugeDisplayMode.GRADIENT)
-        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"])).min(0)
-    )
-    return finish(targets(panel, [(expression, legend)], instant=True), title, description, unit, empty, ())
 
 
 class InfinityQuery(variants.Dataquery):
@@ -136,17 +134,41 @@ class Built(builder.Builder):
         return self.query
 
 
-def rows(title, description, url, root, *columns, span=HALF, height=12, empty="nothing counted yet"):
-    """A table from the engine's JSON API; `columns` are (member, heading, type)."""
+def rows(title, description, url, root, *columns, span=HALF, height=12, widths=None, bar=None, empty="nothing counted yet"):
+    """A table from the engine's JSON API; `columns` are (member, heading, type), `widths` maps headings to pixels, `bar` is the
+    heading of a column that is drawn as bars."""
     panel = table.Panel().datasource(INFINITY).span(span).height(height)
     panel.with_target(Built(InfinityQuery(url, root, columns)))
-    return finish(panel, title, description, "none", empty, ())
+    for heading, width in (widths or {}).items():
+        panel.override_by_name(heading, [models.DynamicConfigValue(id_val="custom.width", value=width)])
+    if bar:
+        panel.override_by_name(bar, [
+            models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}),
+            models.DynamicConfigValue(id_val="min", value=0),
+            models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": "blue"}),
+        ])
+    return finish(panel, title, description, "locale", empty, ())
 
 
-def mart(title, description, unit, sql, kind="series", span=HALF, height=8, empty="the mart has no rows in this range"):
-    """A panel on a mart in BigQuery."""
-    panel = timeseries.Panel().min(0).fill_opacity(10) if kind == "series" else table.Panel()
-    form = bigquery_models.QueryFormat.TIMESERIES if kind == "series" else bigquery_models.QueryFormat.TABLE
+def mart(title, description, unit, sql, kind="series", span=HALF, height=8, widths=None, units=None, empty="no rows in this range"):
+    """A panel on a mart in BigQuery; of a table, `widths` maps columns to pixels, and `units` those that have another unit."""
+    if kind == "series":
+        # A month is one point.
+        panel = (
+            timeseries.Panel().min(0).axis_soft_max(0.1 if unit == "percentunit" else 1)
+            .show_points(common.VisibilityMode.ALWAYS).point_size(5)
+            .legend(common_builders.VizLegendOptions().display_mode(common.LegendDisplayMode.LIST)
+                    .placement(common.LegendPlacement.BOTTOM).show_legend(True).calcs([]))
+        )
+        form = bigquery_models.QueryFormat.TIMESERIES
+    else:
+        panel, form = table.Panel(), bigquery_models.QueryFormat.TABLE
+        # It also stands for what is null in a row.
+        empty = "-"
+    for column, width in (widths or {}).items():
+        panel.override_by_name(column, [models.DynamicConfigValue(id_val="custom.width", value=width)])
+    for column, other in (units or {}).items():
+        panel.override_by_name(column, [models.DynamicConfigValue(id_val="unit", value=other)])
     panel.datasource(BIGQUERY).span(span).height(height).with_target(
         bigquery.Dataquery().ref_id("A").datasource(BIGQUERY).raw_query(True).raw_sql(sql.strip()).format(form)
         .editor_mode(bigquery_models.EditorMode.CODE).location("${location}")

@@ -13,10 +13,10 @@ def glance(made):
     made.with_row(Row("At a glance"))
     made.with_panel(figure("Engines that answer", "Engines whose last scrape succeeded.", "none",
                            f"sum(up{{{ENGINE}}})", limits=((None, "red"), (1, "green")), runbooks=["BeatlyticaDown"]))
-    made.with_panel(figure("Oldest record not in the lake", "The worst partition's age of the oldest record that is not in the lake.",
+    made.with_panel(figure("Oldest not in the lake", "The worst partition's age of the oldest record that is not in the lake.",
                            "s", f"max(beatlytica_partition_lag_seconds{{{PARTS}}})",
                            limits=((None, "green"), (200, "yellow"), (300, "red")), runbooks=["BeatlyticaFreshnessBurnFast"]))
-    made.with_panel(figure("Records read", "Records a second, all partitions.", "cps",
+    made.with_panel(figure("Records read", "Records a second, all partitions.", "recps",
                            f"sum(rate(beatlytica_partition_records_read_total{{{PARTS}}}{RATE}))"))
     made.with_panel(figure("Records behind", "Offsets of the logs that are not in the lake.", "short",
                            f"sum(beatlytica_partition_lag_records{{{PARTS}}})", runbooks=["BeatlyticaNotMoving"]))
@@ -31,14 +31,14 @@ def glance(made):
 def stages(made):
     made.with_row(Row("Stages: rate, errors, duration"))
     made.with_panel(series("How many records pass each stage?", "Records a second by stage, in the order of the flow: decode, deliver, fold, upload.",
-                           "cps", (f"sum by (stage) (rate(beatlytica_stage_records_total{{{ENGINE}}}{RATE}))", "{{stage}}")))
+                           "recps", (f"sum by (stage) (rate(beatlytica_stage_records_total{{{ENGINE}}}{RATE}))", "{{stage}}")))
     made.with_panel(series("How long does a batch take?", "95th percentile of one batch's time in each stage. Deliver holds the wait for room downstream.",
                            "s", (f"histogram_quantile(0.95, sum by (stage, le) (rate(beatlytica_stage_duration_seconds_bucket{{{ENGINE}}}{RATE})))", "{{stage}}")))
-    made.with_panel(series("What fails?", "Errors a second: uploads tried again, operations on the store, the Kafka client, restarts.", "cps",
-                           (f'sum by (table) (rate(beatlytica_uploads_total{{{ENGINE}, outcome=~"failed|refused"}}{RATE}))', "upload of {{table}}"),
-                           (f'sum by (op) (rate(beatlytica_store_operations_total{{{ENGINE}, outcome=~"transient|permanent"}}{RATE}))', "store {{op}}"),
-                           (f"sum by (kind) (rate(beatlytica_kafka_client_errors_total{{{ENGINE}}}{RATE}))", "Kafka {{kind}}"),
-                           (f"sum by (actor) (rate(beatlytica_actor_restarts_total{{{ENGINE}}}{RATE}))", "restart of {{actor}}"),
+    made.with_panel(series("What fails?", "Errors a second: uploads tried again or refused, operations on the store, the Kafka client, restarts of actors.", "cps",
+                           (f'sum(rate(beatlytica_uploads_total{{{ENGINE}, outcome=~"failed|refused"}}{RATE}))', "uploads"),
+                           (f'sum(rate(beatlytica_store_operations_total{{{ENGINE}, outcome=~"transient|permanent"}}{RATE}))', "store"),
+                           (f"sum(rate(beatlytica_kafka_client_errors_total{{{ENGINE}}}{RATE}))", "Kafka client"),
+                           (f"sum(rate(beatlytica_actor_restarts_total{{{ENGINE}}}{RATE}))", "restarts"),
                            runbooks=["BeatlyticaUploadsFailing", "BeatlyticaActorRestarts", "BeatlyticaCredentialsFailing"]))
     made.with_panel(series("How do uploads end?", "Uploads a minute by outcome.", "cpm",
                            (f"60 * sum by (outcome) (rate(beatlytica_uploads_total{{{ENGINE}}}{RATE}))", "{{outcome}}"), runbooks=["BeatlyticaUploadsFailing"]))
@@ -62,11 +62,11 @@ def queues(made):
                            (f"max(beatlytica_http_streams{{{ENGINE}}} / beatlytica_http_streams_limit{{{ENGINE}}})", "streams")))
     made.with_panel(series("What does reading wait for?", "Share of time that partitions were held back, by reason.", "percentunit",
                            (f"avg by (reason) (rate(beatlytica_partition_blocked_seconds_total{{{PARTS}}}{RATE}))", "{{reason}}"), runbooks=["BeatlyticaFreshnessBurnFast"]))
-    made.with_panel(series("How much CPU and memory is used?", "CPU seconds a second, and resident memory.", "none",
-                           (f"sum by (instance) (rate(process_cpu_seconds_total{{{ENGINE}}}{RATE}))", "CPU {{instance}}")))
-    made.with_panel(series("How much memory is used?", "Resident memory beside the limit.", "bytes",
+    made.with_panel(series("How many cores are used?", "CPU seconds a second.", "none",
+                           (f"sum by (instance) (rate(process_cpu_seconds_total{{{ENGINE}}}{RATE}))", "{{instance}}")))
+    made.with_panel(series("How much memory is used?", "Resident memory, and its ceiling: the control group's, or the machine's. A logarithmic scale.", "bytes",
                            (f"process_resident_memory_bytes{{{ENGINE}}}", "{{instance}}"),
-                           (f"beatlytica_memory_limit_bytes{{{ENGINE}}}", "limit of {{instance}}"), runbooks=["BeatlyticaMemoryNearCeiling"]))
+                           (f"beatlytica_memory_limit_bytes{{{ENGINE}}}", "ceiling of {{instance}}"), log=True, runbooks=["BeatlyticaMemoryNearCeiling"]))
     made.with_panel(series("Does the assignment change?", "Rebalances by kind, and rewinds.", "short",
                            (f"sum by (kind) (increase(beatlytica_rebalances_total{{{ENGINE}}}{RATE}))", "{{kind}}"),
                            (f"sum(increase(beatlytica_rewinds_total{{{ENGINE}}}{RATE}))", "rewinds")))
@@ -84,19 +84,21 @@ def partitions(made):
                            runbooks=["BeatlyticaNotMoving", "BeatlyticaFreshnessBurnFast"]))
     made.with_panel(series("How many records is each partition behind?", "Offsets of the log that are not in the lake.", "short",
                            (f"beatlytica_partition_lag_records{{{PARTS}}}", "{{topic}}/{{partition}}")))
-    made.with_panel(series("How far was it read, and how far is it in the lake?", "Offsets a second: position and head.", "cps",
+    made.with_panel(series("How far was it read, and how far is it in the lake?", "Offsets a second: position and head.", "recps",
                            (f"sum by (topic) (rate(beatlytica_partition_position{{{PARTS}}}{RATE}))", "position {{topic}}"),
                            (f"sum by (topic) (rate(beatlytica_partition_head{{{PARTS}}}{RATE}))", "head {{topic}}"), runbooks=["BeatlyticaNotMoving"]))
     made.with_panel(series("How far apart are the clocks?", "Event time of each partition's clock behind the newest one.", "s",
                            (f"scalar(max(beatlytica_partition_clock_timestamp_seconds{{{ENGINE}}})) - beatlytica_partition_clock_timestamp_seconds{{{PARTS}}}", "{{topic}}/{{partition}}"),
                            (f"max(beatlytica_partition_clock_timestamp_seconds{{{ENGINE}}}) - max(beatlytica_watermark_timestamp_seconds{{{ENGINE}}})", "watermark"),
                            runbooks=["BeatlyticaWatermarkStuck"]))
-    made.with_panel(series("Which share is rejected?", "Rejected of read records, by topic and reason.", "percentunit",
-                           (f"sum by (topic, reason) (rate(beatlytica_partition_rejected_records_total{{{PARTS}}}{RATE})) / on (topic) group_left sum by (topic) (rate(beatlytica_partition_records_read_total{{{PARTS}}}{RATE}))", "{{topic}} {{reason}}"),
-                           runbooks=["BeatlyticaRejectedShare"], empty="nothing is read"))
-    made.with_panel(series("Which share is late?", "Late, too old or future rows of read records, by topic.", "percentunit",
-                           *((f"sum by (topic) (rate(beatlytica_partition_{kind}_records_total{{{PARTS}}}{RATE})) / sum by (topic) (rate(beatlytica_partition_records_read_total{{{PARTS}}}{RATE}))", f"{kind.replace('_', ' ')} {{{{topic}}}}") for kind in ("late", "too_old", "future")),
-                           runbooks=["BeatlyticaLateShare"], empty="nothing is read"))
+    read = f"scalar(sum(rate(beatlytica_partition_records_read_total{{{PARTS}}}{RATE})))"
+    made.with_panel(series("Which share is rejected?", "Rejected of read records, by reason.", "percentunit",
+                           (f"sum by (reason) (rate(beatlytica_partition_rejected_records_total{{{PARTS}}}{RATE})) / {read}", "{{reason}}"),
+                           limits=((None, "transparent"), (0.01, "red")), top=0.02, runbooks=["BeatlyticaRejectedShare"], empty="nothing is read"))
+    made.with_panel(series("Which share is late?", "Late, too old and future rows of read records.", "percentunit",
+                           *((f"sum(rate(beatlytica_partition_{kind}_records_total{{{PARTS}}}{RATE})) / {read}", kind.replace("_", " "))
+                             for kind in ("late", "too_old", "future")),
+                           limits=((None, "transparent"), (0.05, "red")), top=0.1, runbooks=["BeatlyticaLateShare"], empty="nothing is read"))
 
 
 def make():

@@ -26,14 +26,14 @@ def make():
     made.with_panel(figure("Alerts firing", "Alerts of ours that fire now.", "none",
                            'count(ALERTS{alertname=~"Beatlytica.*", alertstate="firing"}) or vector(0)', span=6,
                            limits=((None, "green"), (1, "red"))))
-    made.with_row(Row("How fast is the budget used?"))
+    made.with_row(Row("The budget"))
     made.with_panel(series("How fast is the budget used?", "1: exactly used up by the end of the 30 days. 14.4 in the last hour and 6 in the last six hours page.", "none",
                            *((f"{STALE}_avg{window} / {BUDGET}", f"over {window}") for window in ("5m", "1h", "6h", "3d")),
-                           limits=((None, "transparent"), (6, "orange"), (14.4, "red")), runbooks=fast))
-    made.with_panel(series("Which share of partitions is stale?", "Older than five minutes, or not served at all.", "percentunit", (STALE, "stale"), runbooks=fast))
+                           limits=((None, "transparent"), (6, "orange"), (14.4, "red")), top=20, runbooks=fast))
+    made.with_panel(series("Which share of partitions is stale?", "Older than five minutes, or not served at all.", "percentunit", (STALE, "stale"), top=0.1, runbooks=fast))
     made.with_row(Row("Why?"))
-    made.with_panel(series("Which partitions are the oldest?", "The ten with the oldest record that is not in the lake.", "s",
-                           ('topk(10, beatlytica_partition_lag_seconds{job="beatlytica"})', "{{topic}}/{{partition}}"),
+    made.with_panel(series("How old is each topic's oldest record that is not in the lake?", "Of the worst partition; the dashboard Pipeline shows all.", "s",
+                           ('max by (topic) (beatlytica_partition_lag_seconds{job="beatlytica"})', "{{topic}}"),
                            limits=((None, "transparent"), (300, "red")), runbooks=["BeatlyticaNotMoving"]))
     made.with_panel(series("Was every engine there?", "1: the engine answered its scrape.", "none", ('up{job="beatlytica"}', "{{instance}}"), runbooks=["BeatlyticaDown"]))
     return made

@@ -56,6 +56,40 @@ select
 from runs
 {%- endmacro %}
 
+{#
+  A chart as people read it: places with names and history. `names`: columns of the songs' or artists' dimension and what they are
+  called here; `times`: what the number of periods on the chart is called.
+#}
+{% macro chart(ranks, period, key, days, names, times) -%}
+with history as (
+  {{ chart_history(ranks, period, key, days) | indent(2) }}
+)
+
+select
+  history.rule_set,
+  history.{{ period }},
+  history.position as chart_rank,
+  {%- for column, name in names %}
+  names.{{ column }} as {{ name }},
+  {%- endfor %}
+  history.{{ key }},
+  history.points,
+  history.charted_plays,
+  history.last_position as last_rank,
+  cast(history.peak_position as bigint) as peak_rank,
+  cast(history.times_on_chart as bigint) as {{ times }},
+  cast(history.streak as bigint) as streak,
+  history.is_debut,
+  history.is_re_entry,
+  history.last_played_at
+from history
+inner join {{ named(key) }} as names on history.{{ key }} = names.{{ name_key(key) }}
+{%- endmacro %}
+
+{# The dimension that has the names for a key, and the key's column in it. #}
+{% macro named(key) %}{{ return(ref('dim_songs' if key == 'song_key' else 'dim_artists')) }}{% endmacro %}
+{% macro name_key(key) %}{{ return('songKey' if key == 'song_key' else 'artistKey') }}{% endmacro %}
+
 {# Distinct users of each period by level, gender and state. `spans`: the rows of user_spans to look at. #}
 {% macro active_users(period, where) -%}
 {%- for dimension in ['all', 'level', 'gender', 'state'] %}
@@ -71,6 +105,60 @@ group by period_start, dimension, member
 union all
 {%- endif %}
 {%- endfor %}
+{%- endmacro %}
+
+{#
+  Active users of longer periods, and their stickiness: a day's average number of them, as a share of the period's. `period`: the
+  start of the period that holds event_date; `kind`: what it is called in meta.replaces; `column`: what it is called in the mart.
+#}
+{% macro active_users_of_periods(period, kind, column) -%}
+{%- set days = days_in_periods(changed_periods(), kind) -%}
+with active as (
+  {{ active_users(period, days) | indent(2) }}
+),
+
+days as (
+  select
+    {{ period }} as period_start,
+    event_date,
+    dimension,
+    member,
+    users
+  from {{ ref('active_users_daily') }}
+  where {{ days }}
+),
+
+lengths as (
+  select
+    period_start,
+    count(distinct event_date) as days
+  from days
+  group by period_start
+),
+
+daily as (
+  select
+    period_start,
+    dimension,
+    member,
+    sum(users) as user_days
+  from days
+  group by period_start, dimension, member
+)
+
+select
+  active.period_start as {{ column }},
+  active.dimension,
+  active.member,
+  active.users,
+  {{ ratio('daily.user_days', 'lengths.days * active.users') }} as stickiness
+from active
+inner join daily
+  on
+    active.period_start = daily.period_start
+    and active.dimension = daily.dimension
+    and active.member = daily.member
+inner join lengths on active.period_start = lengths.period_start
 {%- endmacro %}
 
 {# A place's key: city, state, zip and millionths of a degree, whole numbers because databases write others differently. #}
@@ -103,8 +191,7 @@ from (
     ) as position,
     (select max(rules.positions) from {{ ref('chart_rules') }} as rules where rules.rule_set = units.rule_set) as positions
   from {{ units }} as units
-  inner join {{ ref('dim_songs' if key == 'song_key' else 'dim_artists') }} as names
-    on units.{{ key }} = names.{{ 'songKey' if key == 'song_key' else 'artistKey' }}
+  inner join {{ named(key) }} as names on units.{{ key }} = names.{{ name_key(key) }}
 ) as placed
 where position <= positions
 {%- endmacro %}

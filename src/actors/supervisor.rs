@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::partition_consumer::PartitionConsumer;
 use super::restart::{RestartHistory, RestartPolicy, Verdict};
-use super::topic_check::{OpenError, created_anew, open};
+use super::topic_check::{OpenError, count_partitions, created_anew, open};
 use super::uploader::Uploader;
 use super::window_aggregator::WindowAggregator;
 use super::world::{Child, World};
@@ -183,7 +183,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks whether any topic was created anew, and stops those that were.
+    /// Asks how many partitions topics have and whether any was created anew, and stops those that were.
     fn watch_topics(&mut self, ctx: &mut Context<Self>) {
         let Some(world) = &self.world else { return };
         let mut topics = BTreeMap::new();
@@ -194,8 +194,12 @@ impl Supervisor {
                 record: entry.epoch.clone(),
             });
         }
-        let (topics, log) = (topics.into_values().collect(), Arc::clone(&world.log));
-        let asked = async move { created_anew(&*log, topics).await };
+        let (topics, all) = (topics.into_values().collect(), self.settings.topics.keys().cloned().collect());
+        let (log, board) = (Arc::clone(&world.log), world.board.clone());
+        let asked = async move {
+            count_partitions(&*log, &board, all).await;
+            created_anew(&*log, topics).await
+        };
         ctx.spawn(asked.into_actor(self).map(|refused, actor, ctx| {
             for (topic, why) in refused {
                 let of_topic = actor.partitions.keys().filter(|partition| *partition.topic == *topic);
@@ -419,6 +423,7 @@ impl Actor for Supervisor {
                 self.world = Some(world);
                 ctx.run_interval(TICK, Self::tick);
                 ctx.run_interval(self.settings.identity_interval, Self::watch_topics);
+                self.watch_topics(ctx);
             }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "cannot start");

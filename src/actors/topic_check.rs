@@ -5,6 +5,7 @@ use crate::kafka::{Log, TopicPartition};
 use crate::lake::chain::{ChainError, open_epoch};
 use crate::lake::ledger::{EpochRecord, Refusal, check_identity};
 use crate::lake::store::Store;
+use crate::status::StatusBoard;
 
 /// Why a partition cannot be taken up now.
 pub(super) enum OpenError {
@@ -54,4 +55,15 @@ pub(super) async fn created_anew(log: &dyn Log, topics: Vec<TopicEpoch>) -> Vec<
         }
     }
     refused
+}
+
+/// Notes how many partitions each of `topics` has, so that answers tell their share. A broker that does not answer is
+/// asked again the next time.
+pub(super) async fn count_partitions(log: &dyn Log, board: &StatusBoard, topics: Vec<String>) {
+    for topic in topics {
+        match log.partitions(&topic).await {
+            Ok(count) => board.set_topic_partitions(&topic, count),
+            Err(error) => tracing::debug!(topic, %error, "the topic's partitions are counted later"),
+        }
+    }
 }

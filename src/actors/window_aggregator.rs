@@ -81,6 +81,9 @@ impl WindowAggregator {
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         self.board.rounds().aggregator.come();
+        for (topic, count) in self.board.topic_partitions() {
+            self.charts.set_topic_partitions(&topic, count);
+        }
         for status in self.charts.status().collect::<Vec<_>>() {
             let Some(share) = self.shares.get(&status.source) else { continue };
             let Some(line) = self.board.get(&partition_of(&status.source)) else { continue };

@@ -77,6 +77,18 @@ const NEVER_SEEN: LastSeen = LastSeen { profile: NONE, id: NONE, pane: NONE };
 /// Not there (yet).
 const NONE: u32 = u32::MAX;
 
+/// More than there are states: there are few profiles, and this keeps their look-up in the first-level cache.
+const PROFILE_PLACES: usize = 256;
+
+#[derive(Debug)]
+struct LastProfiles([(Profile, u32); PROFILE_PLACES]);
+
+impl Default for LastProfiles {
+    fn default() -> Self {
+        Self([([NO_TEXT; 3], NONE); PROFILE_PLACES])
+    }
+}
+
 /// All interners. A row's look-ups are arranged to touch one small entry each, for with millions of users what
 /// they cost is cache misses.
 #[derive(Debug, Default)]
@@ -93,6 +105,8 @@ pub(super) struct Tables {
     panes: u32,
     profiles: Vec<Profile>,
     profile_index: Index<Profile>,
+    /// By place, see [`Tables::profile_number`]: the profile met there last, and its number.
+    last_profiles: LastProfiles,
     combinations: Vec<Combination>,
     /// Combinations, by (user, profile), of the users who have more than one.
     combination_index: Index<(u32, u32)>,
@@ -223,11 +237,18 @@ impl Tables {
     /// The number of a profile.
     #[inline]
     pub(super) fn profile_number(&mut self, profile: Profile) -> u32 {
+        let [level, gender, state] = profile;
+        let place = (level ^ gender << 1 ^ state << 2) as usize % PROFILE_PLACES;
+        let (last, number) = self.last_profiles.0[place];
+        if last == profile && number != NONE {
+            return number;
+        }
         let next = self.profiles.len() as u32;
         let number = *self.profile_index.entry(profile).or_insert(next);
         if number == next {
             self.profiles.push(profile);
         }
+        self.last_profiles.0[place] = (profile, number);
         number
     }
 

@@ -4,7 +4,7 @@
 //! zstd. The body repeats the source and the settings, because a state is worth nothing under others.
 
 use thiserror::Error;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::schemas::Source;
 
@@ -84,7 +84,7 @@ fn seal(body: Vec<u8>) -> Option<Vec<u8>> {
     checked.extend_from_slice(&packed);
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&xxh3_64(&checked).to_le_bytes());
+    bytes.extend_from_slice(&XxHash3_64::oneshot(&checked).to_le_bytes());
     bytes.extend_from_slice(&checked);
     Some(bytes)
 }
@@ -104,7 +104,7 @@ fn open(bytes: &[u8]) -> Result<Vec<u8>, SnapshotError> {
     if u32::from_le_bytes(*version) != VERSION {
         return Err(SnapshotError::Version { found: u32::from_le_bytes(*version) });
     }
-    if u64::from_le_bytes(*checksum) != xxh3_64(checked) {
+    if u64::from_le_bytes(*checksum) != XxHash3_64::oneshot(checked) {
         return Err(SnapshotError::Damaged("its checksum does not fit"));
     }
     let length = u64::from_le_bytes(*length);

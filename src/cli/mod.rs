@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod health;
+mod local;
 mod logging;
 mod manual;
 mod replay;
@@ -69,7 +70,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
                 config::show(&loaded)?;
             }
         }
-        Command::Health { ready } => health::check(settings(&cli.settings)?.settings.http.listen, ready)?,
+        Command::Health { ready } => health::check(&settings(&cli.settings)?.settings.http, ready)?,
         Command::Demo(demo) => {
             let settings = demo_settings(&cli.settings, &demo)?;
             crate::descriptors::raise_limit();

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
 use super::args::StatusArgs;
+use super::local;
 use crate::config::HttpSettings;
 
 /// With `--watch` the table is drawn anew this often.
@@ -55,18 +55,14 @@ struct Asked {
 
 impl Asked {
     fn new(settings: &HttpSettings, args: &StatusArgs) -> anyhow::Result<Self> {
-        // Whoever installed one before is left in place.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy();
-        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        let mut client = local::client(TIMEOUT);
         if let Some(tls) = &settings.tls {
             let pem = std::fs::read(&tls.certificate).context("http.tls_certificate_file")?;
             client = client.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&pem)?);
         } else if args.url.as_ref().is_none_or(|url| url.starts_with("http://")) {
             client = client.tls_certs_only([]);
         }
-        let own = format!("{scheme}://{}", reachable(settings.listen));
-        let base = args.url.clone().unwrap_or(own);
+        let base = args.url.clone().unwrap_or_else(|| local::url(settings));
         let url = format!("{}/api/v1/status", base.trim_end_matches('/'));
         Ok(Self { client: client.build()?, url, token: settings.token.clone() })
     }
@@ -85,16 +81,6 @@ impl Asked {
         );
         Ok(serde_json::from_slice(&answer.error_for_status()?.bytes().await?)?)
     }
-}
-
-/// Where a server that listens on `address` is met from its own machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 /// The answer for people; what an older engine does not say is `-`.
@@ -162,14 +148,5 @@ longer     0      1     12345     -    3      1.3 s  2026-01-01T00:00:00Z  no
 ";
         assert_eq!(table(&answer), expected);
         assert!(table(&json!({})).ends_with("no partition is assigned\n"));
-    }
-
-    #[test]
-    fn a_server_on_every_address_is_met_on_loopback() {
-        for (listen, met) in
-            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.1.2.3:1", "10.1.2.3:1")]
-        {
-            assert_eq!(reachable(listen.parse().expect("an address")).to_string(), met);
-        }
     }
 }

@@ -141,6 +141,7 @@ fn kafka(read: &mut Reader<'_>) -> Option<KafkaSettings> {
     let sasl_mechanism = read.optional("kafka.sasl_mechanism");
     let sasl_username = read.optional("kafka.sasl_username");
     let sasl_password = read.secret("kafka.sasl_password");
+    let sasl_token_file = read.path("kafka.sasl_token_file");
     let ssl_ca_location = read.path("kafka.ssl_ca_location");
     let ssl_certificate_location = read.path("kafka.ssl_certificate_location");
     let ssl_key_location = read.path("kafka.ssl_key_location");
@@ -157,6 +158,7 @@ fn kafka(read: &mut Reader<'_>) -> Option<KafkaSettings> {
         sasl_mechanism: sasl_mechanism?,
         sasl_username: sasl_username?,
         sasl_password: sasl_password?,
+        sasl_token_file: sasl_token_file?,
         ssl_ca_location: ssl_ca_location?,
         ssl_certificate_location: ssl_certificate_location?,
         ssl_key_location: ssl_key_location?,

@@ -135,6 +135,13 @@ fn sasl_needs_mechanism_and_credentials() {
     let found = problems("[kafka]\nsecurity_protocol = 'sasl_ssl'", &[]);
     let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(keys, ["kafka.sasl_mechanism", "kafka.sasl_password", "kafka.sasl_username"]);
+    let tokens = "[kafka]\nsecurity_protocol = 'sasl_ssl'\nsasl_mechanism = 'OAUTHBEARER'";
+    for (file, key) in
+        [("", "kafka.sasl_token_file"), ("\nsasl_token_file = '/nowhere'", "kafka.sasl_token_file")]
+    {
+        let found = problems(&format!("{tokens}{file}"), &[]);
+        assert_eq!(found.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), [key], "{found:?}");
+    }
 }
 
 #[test]

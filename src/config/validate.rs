@@ -77,13 +77,17 @@ fn kafka(settings: &Settings, check: &mut Check<'_>) {
             "kafka.sasl_mechanism",
             "must be set with this kafka.security_protocol, for example to SCRAM-SHA-512",
         );
-        if kafka.sasl_mechanism.as_deref() != Some("OAUTHBEARER") {
+        if kafka.sasl_mechanism.as_deref() == Some("OAUTHBEARER") {
+            let why = "must be set with OAUTHBEARER, to a file that something keeps fresh";
+            check.require(kafka.sasl_token_file.is_some(), "kafka.sasl_token_file", why);
+        } else {
             let why = "must be set with this kafka.security_protocol";
             check.require(kafka.sasl_username.is_some(), "kafka.sasl_username", why);
             check.require(kafka.sasl_password.is_some(), "kafka.sasl_password", why);
         }
     }
     for (key, file) in [
+        ("kafka.sasl_token_file", &kafka.sasl_token_file),
         ("kafka.ssl_ca_location", &kafka.ssl_ca_location),
         ("kafka.ssl_certificate_location", &kafka.ssl_certificate_location),
         ("kafka.ssl_key_location", &kafka.ssl_key_location),

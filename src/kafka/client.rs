@@ -3,6 +3,7 @@
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::token;
 use crate::config::KafkaSettings;
 
 /// Brokers, security and the properties passed through. Callers set what makes the guarantees after this, so that a
@@ -28,6 +29,7 @@ pub fn client_config(settings: &KafkaSettings) -> ClientConfig {
         }
     }
     let files = [
+        (token::FILE, &settings.sasl_token_file),
         ("ssl.ca.location", &settings.ssl_ca_location),
         ("ssl.certificate.location", &settings.ssl_certificate_location),
         ("ssl.key.location", &settings.ssl_key_location),
@@ -44,7 +46,7 @@ pub fn client_config(settings: &KafkaSettings) -> ClientConfig {
 pub fn refused_sign_in(settings: &KafkaSettings) -> String {
     format!(
         "the broker at {} refused the sign-in, or TLS with it failed; check kafka.sasl_mechanism, kafka.sasl_username, \
-         kafka.sasl_password and kafka.ssl_ca_location",
+         kafka.sasl_password or kafka.sasl_token_file, and kafka.ssl_ca_location",
         settings.brokers
     )
 }
@@ -112,6 +114,7 @@ mod tests {
         assert_eq!(config.get("security.protocol"), Some("sasl_ssl"));
         assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
         assert_eq!(config.get("sasl.password"), Some("secret"));
+        assert_eq!(config.get(token::FILE), None);
     }
 
     #[test]

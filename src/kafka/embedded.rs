@@ -79,6 +79,10 @@ impl Log for EmbeddedLog {
         Ok(false)
     }
 
+    async fn partitions(&self, topic: &str) -> Result<usize, LogError> {
+        self.asked.partitions(topic).await
+    }
+
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {
         self.asked.committed(partition).await
     }

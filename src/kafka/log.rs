@@ -13,6 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::native::topic_id;
 use super::poller::GroupContext;
+use super::token::provide;
 use super::{CommittedOffset, Log, LogBounds, LogError, TopicIdentity, TopicPartition};
 
 /// Longest wait for one answer of the broker; the callers try again.
@@ -23,6 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct KafkaLog {
     consumer: Arc<BaseConsumer<GroupContext>>,
     admin: Arc<AdminClient<DefaultClientContext>>,
+    config: ClientConfig,
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -37,7 +39,9 @@ impl KafkaLog {
     /// # Errors
     /// Settings that librdkafka refuses.
     pub fn new(consumer: Arc<BaseConsumer<GroupContext>>, config: &ClientConfig) -> anyhow::Result<Self> {
-        Ok(Self { consumer, admin: Arc::new(config.create()?) })
+        // Questions may come before the consumer's queue is served for the first time.
+        provide(consumer.client(), config)?;
+        Ok(Self { consumer, admin: Arc::new(config.create()?), config: config.clone() })
     }
 
     /// Runs a blocking call of librdkafka off the actors' threads.
@@ -79,7 +83,10 @@ impl Log for KafkaLog {
 
     async fn identity(&self, topic: &str) -> Result<TopicIdentity, LogError> {
         let topic = topic.to_owned();
+        let config = self.config.clone();
         self.ask(move |consumer| {
+            // Nobody serves the queue of a consumer that only reads the log again; this is asked at each of its partitions.
+            provide(consumer.client(), &config).map_err(unavailable)?;
             let topic_id =
                 topic_id(consumer, &topic, TIMEOUT.as_millis() as i32).or_else(|(code, text)| {
                     match code {
@@ -101,6 +108,7 @@ impl Log for KafkaLog {
 
     async fn is_compacted(&self, topic: &str) -> Result<bool, LogError> {
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        provide(self.admin.inner(), &self.config).map_err(unavailable)?;
         let resource = [ResourceSpecifier::Topic(topic)];
         let answers = self.admin.describe_configs(&resource, &options).await.map_err(unavailable)?;
         let Some(answer) = answers.into_iter().next() else { return Ok(false) };
@@ -116,6 +124,17 @@ impl Log for KafkaLog {
             }
             Err(code) => Err(unavailable(code)),
         }
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<usize, LogError> {
+        let topic = topic.to_owned();
+        self.ask(move |consumer| {
+            let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT).map_err(unavailable)?;
+            let found =
+                metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+            found.map(|found| found.partitions().len()).ok_or(LogError::UnknownTopic(topic))
+        })
+        .await
     }
 
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {

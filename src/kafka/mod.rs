@@ -3,6 +3,7 @@
 pub mod client;
 pub mod cursor;
 pub mod embedded;
+mod flow;
 pub mod gate;
 pub mod lines;
 pub mod log;
@@ -12,6 +13,7 @@ pub mod producer;
 pub mod retained;
 #[cfg(test)]
 mod tests;
+pub mod token;
 pub mod topics;
 
 use std::fmt;
@@ -84,6 +86,9 @@ pub trait Log: fmt::Debug + Send + Sync {
 
     /// Whether the topic's log is compacted, and so not immutable.
     async fn is_compacted(&self, topic: &str) -> Result<bool, LogError>;
+
+    /// How many partitions the topic has now.
+    async fn partitions(&self, topic: &str) -> Result<usize, LogError>;
 
     /// The group's committed offset; none where there is none or its metadata is not ours.
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError>;

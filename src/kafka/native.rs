@@ -9,6 +9,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use rdkafka::bindings as sys;
+use rdkafka::client::{Client, ClientContext, OAuthToken};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
@@ -407,6 +408,34 @@ unsafe fn describe_answer(
             || (sys::rd_kafka_Uuid_least_significant_bits(id) == 0
                 && sys::rd_kafka_Uuid_most_significant_bits(id) == 0);
         Ok((!zero).then(|| CStr::from_ptr(sys::rd_kafka_Uuid_base64str(id)).to_string_lossy().into_owned()))
+    }
+}
+
+/// Gives a client a token of SASL OAUTHBEARER.
+///
+/// # Errors
+/// librdkafka's reason to refuse it: it has run out, it holds what must not be in one, or the client signs in otherwise.
+pub fn set_token<C: ClientContext>(client: &Client<C>, token: OAuthToken) -> Result<(), String> {
+    let value = CString::new(token.token).map_err(|error| error.to_string())?;
+    let principal = CString::new(token.principal_name).map_err(|error| error.to_string())?;
+    let mut reason = [0; 256];
+    // SAFETY: the client outlives the call, which copies both strings; the reason has the length that is told, and what is
+    // written there ends with a zero.
+    unsafe {
+        let code = sys::rd_kafka_oauthbearer_set_token(
+            client.native_ptr(),
+            value.as_ptr(),
+            token.lifetime_ms,
+            principal.as_ptr(),
+            ptr::null_mut(),
+            0,
+            reason.as_mut_ptr(),
+            reason.len(),
+        );
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Ok(());
+        }
+        Err(CStr::from_ptr(reason.as_ptr()).to_string_lossy().into_owned())
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::Recipient;
 use actix::prelude::SendError;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -20,14 +20,13 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::TopicPartition;
-use super::cursor::Cursor;
+use super::flow::Slot;
 use super::gate::{Gate, Waker};
-use super::native::{PartitionQueue, Taken, cached_high_watermark};
+use super::native::PartitionQueue;
+use super::token;
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
-use crate::status::{ClientTally, PartitionStatus, StatusBoard, Wait};
+use crate::status::{ClientTally, StatusBoard};
 
-/// Messages taken in one call: enough to make the call's cost vanish, few enough to be decoded in about a millisecond.
-const MESSAGES_PER_TAKE: usize = 4096;
 /// The loop looks at the group and at the high watermarks at least this often.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
 /// Longest that leaving the group may take; without an answer the broker drops the member at its session timeout.
@@ -136,6 +135,12 @@ impl GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, file: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token::answer(file)
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         self.tally.error(error.rdkafka_error_code());
         tracing::warn!(%error, reason, "kafka client");
@@ -155,34 +160,6 @@ impl ConsumerContext for GroupContext {
             // Only a hint is lost; recovery reads the ledger.
             tracing::debug!(%error, "offset commit failed");
         }
-    }
-}
-
-struct Slot {
-    queue: PartitionQueue<GroupContext>,
-    flow: Option<Flow>,
-    status: Arc<PartitionStatus>,
-}
-
-struct Flow {
-    generation: u64,
-    cursor: Cursor,
-    seeking: bool,
-    stash: Option<Fetched>,
-    failure: Option<FetchFailed>,
-    gate: Arc<Gate>,
-    sink: Sink,
-    /// What it waits for, and since when that time is not counted yet.
-    waiting: Option<(Wait, Instant)>,
-}
-
-impl Flow {
-    /// Counts the time since the last call, if the partition waited then, and notes what it waits for now.
-    fn note_wait(&mut self, status: &PartitionStatus, wait: Option<Wait>) {
-        if let Some((before, since)) = self.waiting.take() {
-            status.tally.waited(before, since.elapsed());
-        }
-        self.waiting = wait.map(|wait| (wait, Instant::now()));
     }
 }
 
@@ -250,7 +227,7 @@ impl Loop {
             }
             let mut busy = self.serve_group();
             for (partition, slot) in &mut self.slots {
-                busy |= serve_partition(&self.consumer, partition, slot);
+                busy |= slot.serve(&self.consumer, partition);
             }
             self.flush_events();
             self.read_watermarks();
@@ -292,23 +269,12 @@ impl Loop {
             match command {
                 Command::Start { partition, offset, generation, gate, sink } => {
                     if let Some(slot) = self.slots.get_mut(&partition) {
-                        let flow = Flow {
-                            generation,
-                            cursor: Cursor::at(offset),
-                            seeking: true,
-                            stash: None,
-                            failure: None,
-                            gate,
-                            sink,
-                            waiting: None,
-                        };
-                        slot.flow = Some(flow);
-                        slot.status.set_at_end(false);
+                        slot.start(offset, generation, gate, sink);
                     }
                 }
                 Command::Stop { partition } => {
                     if let Some(slot) = self.slots.get_mut(&partition) {
-                        slot.flow = None;
+                        slot.stop();
                     }
                 }
                 Command::Release { partitions } => self.release(&partitions),
@@ -379,7 +345,7 @@ impl Loop {
                 continue;
             };
             let status = self.board.partition(&partition);
-            self.slots.insert(partition.clone(), Slot { queue, flow: None, status });
+            self.slots.insert(partition.clone(), Slot::new(queue, status));
             partitions.push(partition);
         }
         self.events.push_back(GroupEvent::Assigned(partitions));
@@ -389,7 +355,7 @@ impl Loop {
         let partitions: Vec<_> = partitions_of(list).collect();
         for partition in &partitions {
             if let Some(slot) = self.slots.get_mut(partition) {
-                slot.flow = None;
+                slot.stop();
             }
         }
         let lost = self.consumer.assignment_lost();
@@ -430,14 +396,7 @@ impl Loop {
         }
         self.watermarks_read = Instant::now();
         for (partition, slot) in &self.slots {
-            let high = cached_high_watermark(&self.consumer, &partition.topic, partition.partition);
-            if high.is_some() {
-                slot.status.set_high_watermark(high);
-            }
-            let (status, read) = (&slot.status, slot.status.position().max(slot.status.head()));
-            let unread = high.is_some_and(|high| high > read.unwrap_or(0)) && !status.at_end();
-            status.tally.set_unread(unread && status.oldest_pending_ms().is_none());
-            status.tally.fetched_ahead.store(slot.queue.waiting() as u64, Ordering::Relaxed);
+            slot.read_watermark(&self.consumer, partition);
         }
     }
 }
@@ -449,86 +408,4 @@ fn partitions_of(list: &TopicPartitionList) -> impl Iterator<Item = TopicPartiti
         .map(|element| TopicPartition { topic: element.topic().into(), partition: element.partition() })
         .collect();
     partitions.into_iter()
-}
-
-/// Moves what one partition has ready; returns whether there was anything.
-fn serve_partition(
-    consumer: &BaseConsumer<GroupContext>,
-    partition: &TopicPartition,
-    slot: &mut Slot,
-) -> bool {
-    let Some(flow) = &mut slot.flow else { return false };
-    if flow.seeking && !seek(consumer, partition, flow) {
-        return false;
-    }
-    let wait = if flush_stash(flow) { flow.gate.closed_by() } else { Some(Wait::Consumer) };
-    if wait.is_some() || flow.waiting.is_some() {
-        flow.note_wait(&slot.status, wait);
-    }
-    if wait.is_some() {
-        return false;
-    }
-    let Taken { batch, at_end, error, unproven } =
-        slot.queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
-    let busy = batch.is_some();
-    if let Some(batch) = batch {
-        slot.status.set_position(Some(batch.end));
-        slot.status.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        slot.status.bytes.fetch_add(batch.bytes() as u64, Ordering::Relaxed);
-        slot.status.set_at_end(false);
-        flow.stash = Some(Fetched { generation: flow.generation, batch });
-    }
-    if at_end {
-        slot.status.set_at_end(true);
-        slot.status.set_position(Some(flow.cursor.next()));
-    }
-    if unproven {
-        tracing::debug!(%partition, offset = flow.cursor.next(), "the client may have left out a record; reading again");
-        flow.seeking = true;
-    }
-    if let Some(error) = error {
-        flow.failure = Some(FetchFailed { generation: flow.generation, error });
-    }
-    flush_stash(flow);
-    busy
-}
-
-/// Seeks and resumes; false while librdkafka is not ready for it.
-fn seek(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition, flow: &mut Flow) -> bool {
-    let mut list = TopicPartitionList::new();
-    let sought = list
-        .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(flow.cursor.next()))
-        .and_then(|()| consumer.pause(&list))
-        .and_then(|()| consumer.seek_partitions(list.clone(), Duration::from_secs(5)))
-        .and_then(|answer| answer.elements().iter().try_for_each(|element| element.error()))
-        .and_then(|()| consumer.resume(&list));
-    match sought {
-        Ok(()) => {
-            flow.seeking = false;
-            flow.cursor.sought();
-            true
-        }
-        Err(error) => {
-            // The partition's fetcher has not started yet, or its leader is moving: the loop comes back.
-            tracing::debug!(%partition, %error, "seek is tried again");
-            false
-        }
-    }
-}
-
-/// Hands the stash over; false while the consumer has no room.
-fn flush_stash(flow: &mut Flow) -> bool {
-    if let Some(fetched) = flow.stash.take()
-        && let Err(SendError::Full(fetched)) = flow.sink.fetched.try_send(fetched)
-    {
-        flow.stash = Some(fetched);
-        return false;
-    }
-    if let Some(failure) = flow.failure.take()
-        && let Err(SendError::Full(failure)) = flow.sink.failed.try_send(failure)
-    {
-        flow.failure = Some(failure);
-        return false;
-    }
-    true
 }

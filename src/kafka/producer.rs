@@ -4,12 +4,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use thiserror::Error;
 
 use super::client::{client_config, explain};
+use super::token;
 use crate::config::KafkaSettings;
 
 /// Bytes of records that may wait in the client; a full queue holds the sender back.
@@ -44,7 +45,13 @@ struct Deliveries {
     failure: Mutex<Option<(Origin, KafkaError)>>,
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, file: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token::answer(file)
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = Box<Origin>;

@@ -8,6 +8,7 @@ use rdkafka::types::RDKafkaRespErr;
 use thiserror::Error;
 
 use super::client::{client_config, explain};
+use super::token::{TokenError, provide};
 use crate::config::KafkaSettings;
 
 /// Why a topic cannot be used.
@@ -23,6 +24,12 @@ pub enum TopicError {
     Broker(String),
 }
 
+impl From<TokenError> for TopicError {
+    fn from(error: TokenError) -> Self {
+        TopicError::Broker(error.to_string())
+    }
+}
+
 /// The number of partitions of `topic`, or none where it does not exist. Never creates it. Blocks up to
 /// `kafka.request_timeout`.
 ///
@@ -31,8 +38,9 @@ pub enum TopicError {
 pub fn partitions(settings: &KafkaSettings, topic: &str) -> Result<Option<usize>, TopicError> {
     let broker = |error: KafkaError| TopicError::Broker(explain(&error, settings));
     // A consumer asks: a producer's question would create the topic on brokers that allow it.
-    let consumer: BaseConsumer =
-        client_config(settings).set("allow.auto.create.topics", "false").create().map_err(broker)?;
+    let mut config = client_config(settings);
+    let consumer: BaseConsumer = config.set("allow.auto.create.topics", "false").create().map_err(broker)?;
+    provide(consumer.client(), &config)?;
     let metadata = consumer.fetch_metadata(Some(topic), settings.request_timeout).map_err(broker)?;
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
     match found.error() {
@@ -51,7 +59,9 @@ pub fn partitions(settings: &KafkaSettings, topic: &str) -> Result<Option<usize>
 /// [`TopicError::Broker`] where the broker refused or did not answer; that it exists already is not an error.
 pub async fn create(settings: &KafkaSettings, topic: &str, partitions: i32) -> Result<(), TopicError> {
     let broker = |error: KafkaError| TopicError::Broker(explain(&error, settings));
-    let admin: AdminClient<DefaultClientContext> = client_config(settings).create().map_err(broker)?;
+    let config = client_config(settings);
+    let admin: AdminClient<DefaultClientContext> = config.create().map_err(broker)?;
+    provide(admin.inner(), &config)?;
     // -1 asks for the broker's default replication factor.
     let topics = [NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))];
     let options = AdminOptions::new().operation_timeout(Some(settings.request_timeout));

@@ -76,6 +76,12 @@ async fn compare(
 }
 
 fn print(report: &Report) {
+    for loss in &report.losses {
+        println!("{loss}");
+    }
+    if report.more_losses > 0 {
+        println!("gap or lost: {} more", report.more_losses);
+    }
     for damage in &report.damage {
         println!("damage: {damage}");
     }
@@ -87,6 +93,12 @@ fn print(report: &Report) {
         "{} chains, {} entries, {} objects, {} rows: {found} kinds of damage",
         report.chains, report.entries, report.objects, report.rows
     );
+    if report.gap_offsets > 0 || report.lost > 0 {
+        println!(
+            "not in the lake, as the ledger says: {} offsets in gaps, {} records lost",
+            report.gap_offsets, report.lost
+        );
+    }
     if let Some(log) = &report.log {
         println!(
             "compared with the log of {} partitions: {} entries whole, {} in part, {} no longer held; {} records",

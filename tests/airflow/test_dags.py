@@ -1,23 +1,30 @@
-"""The DAGs: that Airflow reads them, what they hold, and that they run."""
+"""The DAGs: that Airflow reads them, and what they hold."""
 
 import json
 import pathlib
-import re
 
-import duckdb
 import pytest
+
+from project import DBT
 
 
 @pytest.fixture(scope="session")
-def structure(airflow):
-    printed = airflow.run("python", pathlib.Path(__file__).with_name("structure.py"))
+def manifest(airflow):
+    """dbt's own account of the whole project."""
+    return airflow.manifest_of(DBT)
+
+
+@pytest.fixture(scope="session")
+def structure(airflow, manifest):
+    printed = airflow.run(
+        "python", pathlib.Path(__file__).with_name("structure.py"), BEATLYTICA_DBT_PROJECT=str(DBT), BEATLYTICA_DBT_MANIFEST=str(manifest)
+    )
     return json.loads(printed.splitlines()[-1])
 
 
 @pytest.fixture(scope="session")
-def nodes(airflow):
-    """dbt's own account of the project."""
-    return json.loads(airflow.manifest.read_text())
+def nodes(manifest):
+    return json.loads(manifest.read_text())
 
 
 def built(nodes, nightly):
@@ -82,40 +89,3 @@ def test_every_test_of_the_hourly_models_is_run_by_some_task(nodes):
         if len(parents) != 1:
             generic = node.get("test_metadata")
             assert generic is None or generic["name"] == "relationships", node["name"]
-
-
-def run_dag(airflow, dag, moment, *pattern, **options):
-    return airflow.run("python", pathlib.Path(__file__).with_name("run_dag.py"), dag, moment, *pattern, **options)
-
-
-def rows(airflow, query):
-    with duckdb.connect(str(airflow.database), read_only=True) as db:
-        return db.execute(query).fetchall()
-
-
-@pytest.fixture(scope="session")
-def hour(airflow, nodes):
-    """One hour that the lake has marked as complete, run down to its events: the other models are left to tests/dbt."""
-    wanted, waiting = set(), ["model.beatlytica.event_hours"]
-    while waiting:
-        key = waiting.pop()
-        wanted.add(task_of(nodes["nodes"][key]))
-        waiting += [parent for parent in nodes["nodes"][key]["depends_on"].get("nodes", []) if parent in nodes["nodes"]]
-    others = {task_of(node) for node in built(nodes, nightly=False).values()} - wanted
-    pattern = "^(" + "|".join(map(re.escape, sorted(others | {"tests_across_models"}))) + ")$"
-    run_dag(airflow, "beatlytica_hourly", "2024-05-06T06:00:00+00:00", pattern)
-
-
-def test_an_hour_is_built_task_by_task(airflow, hour):
-    with duckdb.connect() as db:
-        files = f"{airflow.lake}/lake/v1/*_events/*/*/*.parquet"
-        arrived = db.execute(f"select count(*) from read_parquet('{files}', union_by_name = true)").fetchone()[0]
-    assert rows(airflow, "select count(*) from core.events")[0][0] == arrived > 0
-
-
-def test_a_complete_hour_alerts_no_one(airflow, hour):
-    assert airflow.channel.texts == []
-
-
-def test_the_lake_is_verified(airflow):
-    run_dag(airflow, "beatlytica_weekly", "2024-05-13T04:00:00+00:00")

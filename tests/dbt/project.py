@@ -18,8 +18,8 @@ HISTORY = {"lake_applied": None, "lake_ranges": ["batch"], "lake_objects": ["bat
 class Project:
     """The project over the lake in folder `lake`, its database and dbt's artifacts in `folder`."""
 
-    def __init__(self, lake, folder, profiles=DBT, **environment):
-        self.profiles = profiles
+    def __init__(self, lake, folder, profiles=None, source=DBT, **environment):
+        self.source, self.profiles = source, profiles or source
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.database = self.folder / "beatlytica.duckdb"
@@ -38,7 +38,7 @@ class Project:
     def command(self, *arguments):
         """A dbt command line."""
         dbt = str(pathlib.Path(sys.executable).parent / "dbt")
-        return [dbt, "--no-use-colors", *arguments, "--project-dir", str(DBT), "--profiles-dir", str(self.profiles)]
+        return [dbt, "--no-use-colors", *arguments, "--project-dir", str(self.source), "--profiles-dir", str(self.profiles)]
 
     def start(self, *arguments):
         """Starts dbt; its output goes into a file."""
@@ -75,11 +75,14 @@ def tables(db):
 
 
 def differences(one, other):
-    """How the tables of two databases differ: table -> (rows only in one, rows only in the other)."""
+    """How the tables of two projects' databases differ: table -> (rows only in one, rows only in the other)."""
+    kept, found = set(), {}
+    for each in (one, other):
+        with duckdb.connect(str(each.database), read_only=True) as alone:
+            kept |= set(tables(alone))
     db = duckdb.connect()
     db.execute(f"attach '{one.database}' as one (read_only); attach '{other.database}' as other (read_only)")
-    found = {}
-    for schema, table in sorted(set(tables(one.connect())) | set(tables(other.connect()))):
+    for schema, table in sorted(kept):
         excluded = HISTORY.get(table, [])
         if excluded is None:
             continue

@@ -1,7 +1,9 @@
 """The whole project on BigQuery's dialect: in an emulator, table by table what DuckDB has; and every statement parses."""
 
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import urllib.error
@@ -11,6 +13,7 @@ import duckdb
 import pytest
 import sqlglot
 from harness import free_ports, wait_until
+from tables import TABLES
 
 from project import DBT, HISTORY, ROOT, Project, tables
 
@@ -46,9 +49,10 @@ class BigQuery(Project):
             return False
         return True
 
-    def tool(self, name, *arguments):
+    def tool(self, name, *arguments, **options):
         """A script of the emulator's environment."""
-        subprocess.run([PYTHON, HERE / name, self.endpoint, "emulated", *map(str, arguments)], check=True, timeout=300)
+        command = [PYTHON, HERE / name, self.endpoint, "emulated", *map(str, arguments)]
+        return subprocess.run(command, check=True, timeout=300, **options)
 
     def load(self, lake):
         """The lake's files, in place of the external tables."""
@@ -58,6 +62,23 @@ class BigQuery(Project):
         """Stops the emulator, which leaves its database as a file."""
         self.emulator.terminate()
         self.emulator.wait(60)
+
+
+def dashboard_queries():
+    """What the dashboard Business asks, by panel, with Grafana's variables filled in."""
+    board = json.loads((ROOT / "dashboards" / "business.json").read_text())
+    variables = {
+        "${project}.${dataset}": "emulated.beatlytica_marts", "${rules}": "billboard-2026",
+        "$__timeFrom()": "timestamp '2000-01-01'", "$__timeTo()": "timestamp '2100-01-01'",
+    }
+    found = {}
+    for panel in board["panels"]:
+        if panel["type"] != "row":
+            statement = panel["targets"][0]["rawSql"]
+            for name, value in variables.items():
+                statement = statement.replace(name, value)
+            found[panel["title"]] = statement
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +91,9 @@ def bigquery(tmp_path_factory, late):
         project.run("run")
         project.load(late.engine.lake)
         project.run("build")
+        project.lake_tables = project.run("--quiet", "run-operation", "create_lake_tables", "--args", "{print_only: true}")
+        asked = project.tool("query.py", input=json.dumps(dashboard_queries()), stdout=subprocess.PIPE, text=True)
+        project.found = json.loads(asked.stdout)
         project.lint = subprocess.run(
             [sys.executable, "-m", "sqlfluff", "lint", "models", "tests", "--processes", "1", "--disable-progress-bar",
              "--config", HERE / "sqlfluff.cfg"],
@@ -115,6 +139,13 @@ def test_every_table_equals_duckdbs(bigquery, late):
     assert compared >= 40
 
 
+def test_every_panel_of_the_dashboard_finds_rows(bigquery):
+    assert bigquery.found and all(bigquery.found.values()), bigquery.found
+    for title, statement in dashboard_queries().items():
+        [parsed] = sqlglot.parse(statement, read="bigquery")
+        assert not [node.name for node in parsed.find_all(sqlglot.exp.Anonymous)], title
+
+
 def test_sql_is_in_style(bigquery):
     assert bigquery.lint.returncode == 0, bigquery.lint.stdout[-3000:] + bigquery.lint.stderr[-2000:]
 
@@ -154,3 +185,39 @@ def test_partition_filters_are_there(bigquery):
                 columns = {column.name for column in where.find_all(sqlglot.exp.Column)} if where else set()
                 viewed = path.stem in ("fact_streams", "wide_stream")
                 assert viewed or required[table.name] in columns, f"{path.name} reads {table.name} whole"
+
+
+# Types of the lake's files as BigQuery reads them.
+EXTERNAL = {
+    "BIGINT": "INT64", "INTEGER": "INT64", "DOUBLE": "FLOAT64", "VARCHAR": "STRING", "BOOLEAN": "BOOL",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+}
+
+
+def test_the_external_tables_have_the_columns_of_the_lakes_files(bigquery, late):
+    """The emulator has no external tables: the statements are parsed, but for the clause that the parser does not know."""
+    clause = re.compile(r"with partition columns \(([^)]*)\)\n")
+    partitions = {}
+    for statement in filter(str.strip, bigquery.lake_tables.split(";\n")):
+        found = clause.search(statement)
+        parsed = sqlglot.parse_one(clause.sub("", statement), read="bigquery")
+        assert isinstance(parsed, sqlglot.exp.Create)
+        if parsed.kind == "SCHEMA":
+            continue
+        table = parsed.find(sqlglot.exp.Table)
+        assert (table.catalog, table.db) == ("emulated", "beatlytica_lake")
+        options = {each.name: each.args.get("value") for each in parsed.find_all(sqlglot.exp.Property) if each.name}
+        uris = options["uris"].sql("bigquery")
+        columns = {each.name: each.args["kind"].sql("bigquery") for each in parsed.find_all(sqlglot.exp.ColumnDef)}
+        if table.name == "ledger":
+            assert columns == {"line": "STRING"} and uris == f"['{LAKE_URL}/ledger/v1/*']"
+            continue
+        partitions[table.name] = found.group(1)
+        assert uris == f"['{LAKE_URL}/lake/v1/{table.name}/*']"
+        assert options["hive_partition_uri_prefix"].name == f"{LAKE_URL}/lake/v1/{table.name}"
+        files = f"{late.engine.lake}/lake/v1/{table.name}/**/*.parquet"
+        reader = f"read_parquet('{files}', hive_partitioning = false, union_by_name = true)"
+        described = duckdb.sql(f"describe select * from {reader}").fetchall()
+        assert columns == {name: EXTERNAL[kind] for name, kind, *_ in described}, table.name
+    hourly = "event_date date, event_hour int64"
+    assert partitions == {**dict.fromkeys(TABLES, hourly), "song_counts": "event_date date", "user_activity": "event_date date"}

@@ -9,6 +9,7 @@ from tables import PARTITIONS, TABLES
 
 def pytest_addoption(parser):
     parser.addoption("--drill", action="store_true", help="the whole alert drill, not only what is quick")
+    parser.addoption("--record", help="the file in which the whole alert drill writes what it saw")
 
 
 def pytest_collection_modifyitems(config, items):

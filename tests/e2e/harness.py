@@ -1,5 +1,6 @@
 """A real broker on free ports, and the engine as a process."""
 
+import base64
 import contextlib
 import json
 import os
@@ -159,6 +160,32 @@ class SecureBroker(Broker):
 
     def tool(self, name, *arguments):
         super().tool(name, "--command-config", str(self.secrets / "admin.properties"), *arguments)
+
+
+class TokenBroker(Broker):
+    """A node that clients sign in to with OAUTHBEARER; it takes tokens that nobody has signed, until they run out."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.environment["KAFKA_SECURITY"] = "sasl_plaintext"
+        self.folder.mkdir(parents=True)
+        self.token = self.folder / "token"
+        self.issue(300)
+
+    @property
+    def sign_in(self):
+        return {
+            "kafka.security_protocol": "sasl_plaintext", "kafka.sasl_mechanism": "OAUTHBEARER", "kafka.sasl_token_file": self.token,
+        }
+
+    def issue(self, seconds):
+        """Puts a new token, good for so long, in the place of the one before."""
+        encoded = lambda part: base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+        now = time.time()
+        claims = {"sub": "beatlytica", "iat": now - 1, "exp": now + seconds}
+        partial = self.token.with_suffix(".partial")
+        partial.write_text(f"{encoded({'alg': 'none'})}.{encoded(claims)}.")
+        partial.rename(self.token)
 
 
 def variables(settings):

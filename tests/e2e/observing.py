@@ -157,6 +157,11 @@ class Watch:
         """Names of the alerts that fire now."""
         return {each["metric"]["alertname"] for each in self.query('ALERTS{alertstate="firing"}')}
 
+    def first_fired(self):
+        """When each alert began to fire, in seconds since 1970."""
+        found = self.query('min by (alertname) (min_over_time(timestamp(ALERTS{alertstate="firing"})[10m:500ms]))')
+        return {each["metric"]["alertname"]: float(each["value"][1]) for each in found}
+
     def inhibited(self):
         """Names of the alerts that Alertmanager holds back because another one explains them."""
         with urllib.request.urlopen(f"{self.alertmanager_url}/api/v2/alerts", timeout=10) as answer:

@@ -1,38 +1,45 @@
 """Every alert is made to fire once by a real fault, against a real engine, broker, Prometheus and Alertmanager.
 
-`make alert-drill` runs all of it; every run takes those that are marked quick. One minute of the rules is one second here.
+`make alert-drill` runs all of it and writes docs/alert-drill.md anew; every run takes those that are marked quick. One minute
+of the rules is one second here.
 """
 
 import contextlib
+import http.server
+import os
 import pathlib
+import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
 
-from harness import Engine, SecureBroker, fake_gcs, free_ports, replay, wait_until
+import truth
+from harness import ROOT, Engine, SecureBroker, fake_gcs, free_ports, replay, wait_until
 from observing import Load, Watch, alerts, event
 from tables import TABLES
 from test_alerts import QUICK
 
-#: Alerts that the drill has seen firing.
-SEEN = set()
+#: Alert -> the fault that made it fire, and how many seconds later it fired.
+SEEN = {}
 quick = pytest.mark.quick
 
 
 @contextlib.contextmanager
-def watch(folder, engine, *names, deadline=90):
-    """Prometheus beside an engine; the fault happens inside, and by the end the alerts have fired."""
-    with Watch(folder / "watch", [f"127.0.0.1:{engine.port}"]) as watching:
+def watch(folder, port, fault, *names, deadline=90):
+    """Prometheus beside what serves metrics at a port; `fault` happens inside, and by the end the alerts have fired."""
+    with Watch(folder / "watch", [f"127.0.0.1:{port}"]) as watching:
+        watching.began = time.time()
         yield watching
         watching.fires(*names, deadline=deadline)
-        SEEN.update(names)
-        severities = {name: alerts()[name]["labels"]["severity"] for name in names}
-        for name, severity in severities.items():
-            path = {"critical": "/page", "warning": "/ticket"}[severity]
-            silenced = lambda: name in watching.inhibited()
-            wait_until(lambda: name in watching.hook.heard(path, "firing") or silenced(), f"{name} at {path}", 30)
+        fired = wait_until(lambda: set(names) <= watching.first_fired().keys() and watching.first_fired(), "the times", 10)
+        SEEN.update({name: (fault, fired[name] - watching.began) for name in names})
+        for name in names:
+            path = {"critical": "/page", "warning": "/ticket"}[alerts()[name]["labels"]["severity"]]
+            told = lambda: name in watching.hook.heard(path, "firing") | watching.inhibited()
+            wait_until(told, f"{name} at {path}", 30)
 
 
 @pytest.fixture
@@ -58,8 +65,9 @@ def test_a_store_that_hangs_stops_the_lake(broker, tmp_path, lake_in_a_bucket):
     names = ("BeatlyticaUploadsFailing", "BeatlyticaNotMoving", "BeatlyticaFreshnessBurnFast", "BeatlyticaFreshnessBurnMedium")
     with Load(broker, tmp_path / "load"), engine.start("run"):
         wait_until(lambda: committed(engine) > 0, "uploads", 60)
-        with watch(tmp_path, engine, *names) as watching:
+        with watch(tmp_path, engine.port, "the bucket's server hangs (SIGSTOP)", *names) as watching:
             wait_until(lambda: watching.query("up == 1") and not watching.firing(), "quiet")
+            watching.began = time.time()
             store.send_signal(signal.SIGSTOP)
         store.send_signal(signal.SIGCONT)
 
@@ -69,7 +77,7 @@ def test_staleness_that_lasts_makes_a_ticket(broker, tmp_path, lake_in_a_bucket)
     engine = Engine(broker, tmp_path / "engine", **{**QUICK, **settings, "gcs__deadline": "1s"})
     with Load(broker, tmp_path / "load"), engine.start("run"):
         wait_until(lambda: committed(engine) > 0, "uploads", 60)
-        with watch(tmp_path, engine, "BeatlyticaFreshnessBurnSlow", deadline=180):
+        with watch(tmp_path, engine.port, "the bucket's server hangs, and goes on hanging", "BeatlyticaFreshnessBurnSlow", deadline=180):
             store.send_signal(signal.SIGSTOP)
         store.send_signal(signal.SIGCONT)
 
@@ -82,7 +90,7 @@ def test_an_uploader_that_hangs_is_started_again_and_again(broker, tmp_path, lak
     )
     with Load(broker, tmp_path / "load"), engine.start("run"):
         wait_until(lambda: committed(engine) > 0, "uploads", 60)
-        with watch(tmp_path, engine, "BeatlyticaActorRestarts"):
+        with watch(tmp_path, engine.port, "uploads hang beyond `supervisor.stuck_after`", "BeatlyticaActorRestarts"):
             store.send_signal(signal.SIGSTOP)
         store.send_signal(signal.SIGCONT)
 
@@ -95,7 +103,9 @@ def test_records_that_do_not_decode(broker, tmp_path):
 
     engine = Engine(broker, tmp_path / "engine", **QUICK)
     with Load(broker, tmp_path / "load", line=some), engine.start("run"):
-        with watch(tmp_path, engine, "BeatlyticaRejectedShare", "BeatlyticaPartitionRefused") as watching:
+        names = ("BeatlyticaRejectedShare", "BeatlyticaPartitionRefused")
+        fault = "one record in twenty is cut short, then a partition gets nothing but garbage"
+        with watch(tmp_path, engine.port, fault, *names) as watching:
             watching.fires("BeatlyticaRejectedShare")
             garbage = tmp_path / "garbage.jsonl"
             garbage.write_text("not json\n" * 4000)
@@ -108,7 +118,7 @@ def test_records_that_come_late(broker, tmp_path):
 
     engine = Engine(broker, tmp_path / "engine", **QUICK)
     with Load(broker, tmp_path / "load", line=late), engine.start("run"):
-        with watch(tmp_path, engine, "BeatlyticaLateShare"):
+        with watch(tmp_path, engine.port, "one record in eight is an hour late", "BeatlyticaLateShare"):
             pass
 
 
@@ -116,7 +126,7 @@ def test_event_times_that_stand_still(broker, tmp_path):
     began = round(time.time() * 1000)
     engine = Engine(broker, tmp_path / "engine", **QUICK)
     with Load(broker, tmp_path / "load", line=lambda _, number: event(began, number)), engine.start("run"):
-        with watch(tmp_path, engine, "BeatlyticaWatermarkStuck"):
+        with watch(tmp_path, engine.port, "all records carry one event time", "BeatlyticaWatermarkStuck"):
             pass
 
 
@@ -131,16 +141,16 @@ def test_retention_that_passes_the_engine(broker, tmp_path):
     engine.start("run", "--exit-at-end").succeed(120)
     replay(broker, tmp_path, files, 1)
     broker.delete_records("auth_events", {0: 900})
-    with engine.start("run"), watch(tmp_path, engine, "BeatlyticaLedgerGap"):
+    fault = "retention deletes records that no engine has read (`DeleteRecords`)"
+    with engine.start("run"), watch(tmp_path, engine.port, fault, "BeatlyticaLedgerGap"):
         wait_until(lambda: committed(engine) > 0, "the start", 60)
-    engine.verify()
-    gaps = [path for path in engine.lake.glob("ledger/v1/auth_events/**/*.json") if '"kind":"gap"' in path.read_text()]
-    assert len(gaps) == 1, "as the runbook finds it"
+    assert re.findall(r"^gap: auth_events/e001/p00000 \[500, 900\)", engine.verify(), re.MULTILINE), "as the runbook finds it"
 
 
 def test_a_process_that_dies_soon_after_each_start(broker, tmp_path):
     engine = Engine(broker, tmp_path / "engine", **QUICK)
-    with watch(tmp_path, engine, "BeatlyticaProcessRestarts", "BeatlyticaDown") as watching:
+    fault = "the engine is killed (SIGKILL) soon after each start"
+    with watch(tmp_path, engine.port, fault, "BeatlyticaProcessRestarts", "BeatlyticaDown") as watching:
         def dies():
             with engine.start("run") as process:
                 wait_until(lambda: watching.query("up == 1"), "a scrape", 30)
@@ -169,7 +179,7 @@ def test_memory_near_the_limit_of_its_control_group(broker, tmp_path):
         limit = group / ("memory.max" if unified else "memory.limit_in_bytes")
         limit.write_text(str(round(used / 0.97)))
         with Load(broker, tmp_path / "rest"), engine.start("run", group=group):
-            with watch(tmp_path, engine, "BeatlyticaMemoryNearCeiling"):
+            with watch(tmp_path, engine.port, "a control group with hardly more memory than the engine uses", "BeatlyticaMemoryNearCeiling"):
                 wait_until(lambda: committed(engine) > 0, "uploads", 60)
     finally:
         wait_until(lambda: not (group / "cgroup.procs").read_text(), "the group to be empty", 30)
@@ -181,10 +191,93 @@ def test_credentials_that_are_refused(tmp_path):
         broker.allow("--operation", "All", "--topic", "*")
         broker.allow("--operation", "All", "--group", "*")
         engine = Engine(broker, tmp_path / "engine", **QUICK, kafka__sasl_password="rotated away")
-        with engine.start("run"), watch(tmp_path, engine, "BeatlyticaCredentialsFailing"):
+        fault = "the broker does not accept the password (SCRAM)"
+        with engine.start("run"), watch(tmp_path, engine.port, fault, "BeatlyticaCredentialsFailing"):
             pass
 
 
-def test_no_alert_was_left_out():
-    """Runs last: what the tests above have seen is all there is."""
-    assert set(alerts()) <= SEEN, f"never fired: {set(alerts()) - SEEN}"
+class Exported(contextlib.AbstractContextManager):
+    """A file of figures, served as the node exporter does."""
+
+    def __init__(self, path):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(path.read_bytes())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+
+
+def marts(engine, folder):
+    """The marts built from an engine's lake as they stand, and what they say about themselves."""
+    python = ROOT / ".cache" / "dbt-venv" / "bin" / "python"
+    environment = {
+        **os.environ, **engine.environment, "BEATLYTICA_MARTS": str(folder / "beatlytica.duckdb"), "DBT_TARGET": "duckdb",
+        "DBT_TARGET_PATH": str(folder / "target"), "DBT_LOG_PATH": str(folder / "logs"), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    project = ROOT / "dbt"
+    dbt = [
+        python.with_name("dbt"), "build", "--full-refresh", "--resource-type", "seed", "--resource-type", "model",
+        "--project-dir", project, "--profiles-dir", project,
+    ]
+    export = [python, project / "scripts" / "export_metrics.py", environment["BEATLYTICA_MARTS"], folder / "marts.prom"]
+    for command in (dbt, export):
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
+        assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return folder / "marts.prom"
+
+
+def test_counts_that_were_changed_behind_the_engines_back(broker, tmp_path):
+    files = {}
+    for table in TABLES:
+        files[table] = [tmp_path / f"{table}.jsonl"]
+        files[table][0].write_text("".join(event(1_700_000_000_000, number) + "\n" for number in range(500)))
+    replay(broker, tmp_path, files, 1)
+    engine = Engine(broker, tmp_path / "engine", **QUICK)
+    engine.start("run", "--exit-at-end").succeed(120)
+    figures = marts(engine, tmp_path)
+    with Exported(figures) as served:
+        fault = "a count object in the lake is changed behind the engine's back"
+        with watch(tmp_path, served.port, fault, "BeatlyticaCountsDiffer") as watching:
+            agree = lambda: len(watching.query("beatlytica_reconciliation_differing_groups == 0")) == 2
+            wait_until(lambda: agree() and not watching.firing(), "counts that agree", 30)
+            watching.began = time.time()
+            changed = next(engine.lake.glob("lake/v1/song_counts/**/*.parquet"))
+            rows = f"copy (select * replace (plays + 1 as plays) from '{changed}') to '{tmp_path}/changed.parquet'"
+            truth.query(rows)
+            changed.write_bytes((tmp_path / "changed.parquet").read_bytes())
+            marts(engine, tmp_path)
+    engine.verify(code=3)
+
+
+def test_no_alert_was_left_out(request):
+    """Runs last: what the tests above have seen is all there is. It is written down where the option says."""
+    assert set(alerts()) <= set(SEEN), f"never fired: {set(alerts()) - set(SEEN)}"
+    record = request.config.getoption("--record")
+    if record:
+        pathlib.Path(record).write_text(page())
+
+
+def page():
+    """The record of a drill."""
+    rows = []
+    for name, alert in sorted(alerts().items()):
+        fault, seconds = SEEN[name]
+        rows.append(f"| [{name}](runbooks/{name}.md) | {alert['labels']['severity']} | {fault} | {seconds:.0f} |")
+    return "\n".join([
+        "# Alert drill", "",
+        "What `make alert-drill` saw when it last wrote this page: every alert, the fault that was made, and how many seconds after it",
+        "Prometheus fired. Real broker, engine, Prometheus and Alertmanager; every duration in the rules is divided by 60, so a minute",
+        "takes a second. Alertmanager delivered each to its receiver, or held it back because another one explains it.",
+        "The time counts from the fault, or, where the fault is in the records from the start, from Prometheus' first look.", "",
+        "| alert | severity | fault | seconds |", "|---|---|---|---|", *rows, "",
+    ])

@@ -28,6 +28,8 @@ def test_every_alert_is_tested_and_has_its_runbook():
         assert alert["annotations"]["runbook_url"] == "{{ $externalLabels.docs }}/runbooks/" + f"{name}.md", name
         text = (RUNBOOKS / f"{name}.md").read_text()
         assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS, name
+    drilled = re.findall(r"^\| \[(\w+)\]", (ROOT / "docs" / "alert-drill.md").read_text(), re.MULTILINE)
+    assert drilled == sorted(alerts()), "an alert that `make alert-drill` has not made fire"
     assert {path.stem for path in RUNBOOKS.glob("*.md")} == set(alerts()), "a runbook without an alert"
 
 

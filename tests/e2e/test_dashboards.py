@@ -52,8 +52,11 @@ def test_grafanas_own_model_reads_every_file():
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
+    sys.path.insert(0, str(FOLDER / "src"))
+    from generate import known
+
     for name, board in BOARDS.items():
-        read = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+        read = known(json.loads(JSONEncoder().encode(Dashboard.from_json(board))))
         assert read == board, f"{name} says something that Grafana's model does not know"
 
 
@@ -87,7 +90,7 @@ def test_no_query_misspells_a_metric_and_a_misspelt_one_is_found():
 
 MARTS = ROOT / "dbt" / "models" / "marts" / "marts.yml"
 #: Words of BigQuery's in the panels' select lists.
-WORDS = {"as", "hour", "interval", "time", "timestamp", "timestamp_add"}
+WORDS = {"as", "time", "timestamp"}
 
 
 @pytest.mark.skipif(not MARTS.exists(), reason="dbt/ is not there")

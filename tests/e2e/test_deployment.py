@@ -1,15 +1,18 @@
 """A deployment on one machine: the engine from its image with the production configuration as it is, a broker with TLS and SCRAM,
-Google Cloud Storage by its own name over TLS with the metadata server's tokens, and Prometheus with the production rules."""
+Google Cloud Storage by its own name over TLS with the metadata server's tokens, Prometheus with the production rules, and dbt."""
 
 import json
+import os
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 
+import duckdb
 import pytest
 
 import image
@@ -169,6 +172,43 @@ def test_the_whole_chain_with_the_production_configuration(secure_broker, google
     # Who carries no token of the metadata server gets nothing.
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(f"{endpoint}/storage/v1/b/fake-bucket/o", timeout=5)
+    copy_lake(endpoint, metadata, tmp_path / "lake")
+    build_marts(tmp_path / "lake", tmp_path / "charts_of_music.duckdb")
+
+
+def copy_lake(endpoint, metadata, folder):
+    """The bucket's lake into a folder, as `gcloud storage cp -r gs://fake-bucket/music` would bring it."""
+    service = "computeMetadata/v1/instance/service-accounts/default/token"
+    asked = urllib.request.Request(f"http://{metadata}/{service}", headers={"Metadata-Flavor": "Google"})
+    with urllib.request.urlopen(asked, timeout=5) as answer:
+        headers = {"Authorization": f"Bearer {json.load(answer)['access_token']}"}
+
+    def get(path):
+        request = urllib.request.Request(f"{endpoint}/storage/v1/b/fake-bucket/o{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read()
+
+    page = ""
+    while page is not None:
+        listed = json.loads(get(f"?prefix=music/&pageToken={urllib.parse.quote(page)}" if page else "?prefix=music/"))
+        for item in listed.get("items", []):
+            path = folder / item["name"].removeprefix("music/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(get(f"/{urllib.parse.quote(item['name'], safe='')}?alt=media"))
+        page = listed.get("nextPageToken")
+
+
+def build_marts(lake, marts):
+    """dbt builds and tests every model; among its tests are that rows are the ledger's and counts a recount's."""
+    dbt = ROOT / ".cache" / "dbt-venv" / "bin" / "dbt"
+    environment = {**os.environ, "LAKE": str(lake), "MARTS": str(marts), "DBT": str(dbt)}
+    built = subprocess.run([ROOT / "scripts" / "marts.sh"], env=environment, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-1000:]
+    with duckdb.connect(str(marts), read_only=True) as db:
+        streams, charted = db.execute(
+            "select (select count(*) from core.fact_streams), (select count(*) from marts.chart_weekly)"
+        ).fetchone()
+    assert LISTENS * 0.99 < streams <= LISTENS and charted
 
 
 def receipted(port):

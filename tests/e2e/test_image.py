@@ -2,12 +2,13 @@
 
 import json
 import stat
+import urllib.request
 
 import pytest
 
 import image
 import truth
-from harness import replay, wait_until
+from harness import free_ports, replay, variables, wait_until
 
 CEILING = 40 * 10**6
 LISTENS = 5_000
@@ -60,3 +61,23 @@ def test_the_engine_in_it_runs_and_passes_its_health_check(broker, engine, tmp_p
         verified = container.start(["verify"], inside.environment, tmp_path / "verify.log", *mount).wait(60)
         assert verified.code == 0, (tmp_path / "verify.log").read_text()
         assert f"{LISTENS} rows" in (tmp_path / "verify.log").read_text()
+
+
+def test_the_demo_in_it_runs_and_passes_its_health_check(tmp_path):
+    listen = f"127.0.0.1:{free_ports(1)[0]}"
+    environment = variables({"http.listen": listen})
+    data = tmp_path / "data"
+    data.mkdir()
+    tmp_path.chmod(0o755)
+    data.chmod(0o777)
+    with image.Container() as container:
+        mount = ("-v", f"{data}:/data:rw")
+        demo = ["demo", "--folder", "/data", "--listen", listen, "--history", "1h", "--users", "5000"]
+        with container.start(demo, {}, tmp_path / "demo.log", *mount) as process:
+            health = lambda: container.start(["health", "--ready"], environment, tmp_path / "health.log").wait(30)
+            wait_until(lambda: health().code == 0, "the health check", every=0.5)
+            songs = f"http://{listen}/api/v1/charts/songs?window=24h&limit=1"
+            wait_until(lambda: json.load(urllib.request.urlopen(songs, timeout=10))["plays"], "a chart", every=0.5)
+            assert image.stop(process).code == 0, process.tail()
+        assert list(data.glob("lake/v1/listen_events/**/*.parquet"))
+        assert ": 0 kinds of damage" in (tmp_path / "demo.log").read_text()

@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 import truth
-from harness import ROOT, Engine, SecureBroker, replay, variables, wait_until
+from harness import ROOT, Engine, SecureBroker, TokenBroker, replay, wait_until
 from observing import event
 from tables import TABLES
 
@@ -70,24 +70,48 @@ def test_tls_scram_and_exactly_the_documented_rights_are_enough(tmp_path):
             assert secret not in log.read_text(), log
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    """A self-signed certificate for 127.0.0.1 with its key."""
+def test_tokens_are_read_from_a_file_and_read_again_when_they_run_out(tmp_path):
+    with TokenBroker(tmp_path / "kafka") as broker:
+        listens = {"listen_events": records(tmp_path)["listen_events"]}
+        replay(broker, tmp_path, listens, 1)
+        broker.issue(5)
+        engine = Engine(broker, tmp_path / "engine", kafka__request_timeout="5s", lake__upload_interval="1s", windows__idle_after="1s")
+        metrics = lambda: urllib.request.urlopen(f"http://127.0.0.1:{engine.port}/metrics", timeout=10).read().decode()
+        refusals = lambda: metrics().split('kafka_client_errors_total{kind="authentication"} ')[1].split("\n")[0]
+        with engine.start("run") as process:
+            wait_until(lambda: engine.entries() >= 2, "uploads", 60)
+            assert refusals() == "0"
+            # Four fifths through its life the token is read again; what is there then has run out.
+            wait_until(lambda: refusals() != "0" or process.poll(), "a token that has run out to be noticed", 30)
+            assert not process.poll(), process.tail()
+            broker.issue(300)
+            replay(broker, tmp_path, listens, 1)
+            entries = engine.entries()
+            wait_until(lambda: engine.entries() > entries, "uploads with the new token", 60)
+        engine.verify("--kafka")
+        broker.token.write_text("mangled")
+        refused = engine.start("run")
+        assert refused.wait(30).code == 1
+        assert "does not hold a JSON Web Token" in refused.tail() and "mangled" not in refused.tail(), refused.tail()
+
+
+def certify(chain, key):
+    """Writes a self-signed certificate for 127.0.0.1 and its key; answers with what trusts it."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=beatlytica",
          "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
-         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "certificate.pem"],
+         "-keyout", key, "-out", chain],
         check=True, capture_output=True,
     )
-    return tmp_path / "certificate.pem", tmp_path / "key.pem"
+    return ssl.create_default_context(cafile=chain)
 
 
-def test_http_speaks_tls_and_asks_for_the_token(broker, tmp_path, certificate):
-    chain, key = certificate
+def test_http_speaks_tls_and_asks_for_the_token(broker, tmp_path):
+    chain, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    trusted = certify(chain, key)
     token = tmp_path / "token"
     token.write_text(TOKEN + "\n")
     engine = Engine(broker, tmp_path / "engine", http__token_file=token, http__tls_certificate_file=chain, http__tls_key_file=key)
-    trusted = ssl.create_default_context(cafile=chain)
     url = f"https://127.0.0.1:{engine.port}"
 
     def status(path, **headers):
@@ -112,10 +136,16 @@ def test_http_speaks_tls_and_asks_for_the_token(broker, tmp_path, certificate):
             assert status(path, Authorization="Basic !") == 401
         assert status("/metrics", Authorization=f"Bearer {TOKEN}") == 200
         assert status("/metrics", Authorization=f"Basic {basic}") == 200
-        shown = subprocess.run(
-            [process.child.args[0], "status"], env=engine.environment, capture_output=True, text=True, timeout=30
-        )
-        assert shown.returncode == 0 and "state" in shown.stdout, shown.stderr
+        for command, printed in (("health", ""), ("status", "state")):
+            asked = subprocess.run(
+                [process.child.args[0], command], env=engine.environment, capture_output=True, text=True, timeout=30
+            )
+            assert asked.returncode == 0 and printed in asked.stdout, f"{command}: {asked.stderr}"
+        before = trusted
+        trusted = certify(chain, key)
+        wait_until(up, "the new certificate", 10)
+        trusted = before
+        assert not up(), "the certificate before is served no more"
         arguments = pathlib.Path(f"/proc/{process.child.pid}/cmdline").read_bytes()
         assert TOKEN.encode() not in arguments and TOKEN not in process.log.read_text()
 

@@ -59,7 +59,7 @@ def test_truth_tells_what_became_of_each_record(tmp_path):
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
-        ([], 2, "--kafka"),
+        ([], 2, "<--kafka|--output <FOLDER>>"),
         (["--output", "-", "--users", "many"], 2, "--users"),
         (["--output", "-", "--start", "2024-05-06", "--end", "2024-05-05"], 2, "end_ms: is not after the start"),
         (["--output", "-", "--late", "2"], 2, "late: is 2"),

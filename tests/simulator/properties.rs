@@ -7,7 +7,7 @@ use beatlytica::simulator::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::runs::{DAY, START, own_world, small_world};
 use super::sample::Collector;
@@ -201,7 +201,7 @@ fn a_seed_gives_the_same_bytes_everywhere() {
         config.end_ms = Some(START + 3 * DAY);
         let records = take(&config, 20_000, 20_000);
         assert!(records.len() > 5_000, "{}", records.len());
-        xxh3_64(records.bytes())
+        XxHash3_64::oneshot(records.bytes())
     };
     let found = [hash(Compat::Eventsim, Trends::default(), 0.0), hash(Compat::Clean, Trends::default(), 0.0)];
     assert_eq!(found, EXPECTED, "a change of the model or of the world: note it in CHANGELOG.md");

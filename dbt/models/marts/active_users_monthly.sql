@@ -4,51 +4,5 @@
   partition_by=by_day('month_start'), cluster_by=['dimension'],
   post_hook="{{ mark_built() }}"
 ) }}
-{%- set periods = changed_periods() %}
 
-with active as (
-  {{ active_users(month_of('event_date'), days_in_periods(periods, 'month')) | indent(2) }}
-),
-
-days as (
-  select
-    {{ month_of('event_date') }} as period_start,
-    event_date,
-    dimension,
-    member,
-    users
-  from {{ ref('active_users_daily') }}
-  where {{ days_in_periods(periods, 'month') }}
-),
-
-lengths as (
-  select
-    period_start,
-    count(distinct event_date) as days
-  from days
-  group by period_start
-),
-
-daily as (
-  select
-    period_start,
-    dimension,
-    member,
-    sum(users) as user_days
-  from days
-  group by period_start, dimension, member
-)
-
-select
-  active.period_start as month_start,
-  active.dimension,
-  active.member,
-  active.users,
-  {{ ratio('daily.user_days', 'lengths.days * active.users') }} as stickiness
-from active
-inner join daily
-  on
-    active.period_start = daily.period_start
-    and active.dimension = daily.dimension
-    and active.member = daily.member
-inner join lengths on active.period_start = lengths.period_start
+{{ active_users_of_periods(month_of('event_date'), 'month', 'month_start') }}

@@ -1,24 +1,6 @@
 {{ config(partition_by=by_day('chart_date'), cluster_by=['rule_set']) }}
 
-with history as (
-  {{ chart_history(ref('chart_day_ranks'), 'chart_date', 'song_key', 1) | indent(2) }}
-)
-
-select
-  history.rule_set,
-  history.chart_date,
-  history.position as chart_rank,
-  names.artistName as artist,
-  names.title as song,
-  history.song_key,
-  history.points,
-  history.charted_plays,
-  history.last_position as last_rank,
-  cast(history.peak_position as bigint) as peak_rank,
-  cast(history.times_on_chart as bigint) as days_on_chart,
-  cast(history.streak as bigint) as streak,
-  history.is_debut,
-  history.is_re_entry,
-  history.last_played_at
-from history
-inner join {{ ref('dim_songs') }} as names on history.song_key = names.songKey
+{{ chart(
+  ref('chart_day_ranks'), 'chart_date', 'song_key', 1,
+  names=[('artistName', 'artist'), ('title', 'song')], times='days_on_chart'
+) }}

@@ -15,6 +15,8 @@ use crate::messages::Fetched;
 use crate::status::PartitionStatus;
 
 const RECORDS_PER_BATCH: usize = 50;
+/// Partitions of the topic, of which the test's engine is assigned one.
+pub const PARTITIONS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// One partition's log.
@@ -125,6 +127,10 @@ impl Log for Broker {
 
     async fn is_compacted(&self, _: &str) -> Result<bool, LogError> {
         Ok(false)
+    }
+
+    async fn partitions(&self, _: &str) -> Result<usize, LogError> {
+        Ok(PARTITIONS)
     }
 
     async fn committed(&self, _: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {

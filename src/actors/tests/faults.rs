@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::charts::{At, Window};
 use crate::fault::{Fault, arm, is_armed};
+use crate::http::SongsQuery;
+use crate::messages::AskSongs;
 
 /// Runs 1,000 records past one fault and drains; answers how often a mailbox was full.
 fn survive(point: &'static str, fault: Fault, actor: &'static str) {
@@ -112,6 +115,28 @@ fn a_drain_that_hangs_ends_at_its_deadline() {
         assert!(!is_armed("uploader.write"));
         let deadline = load(None, [], &[]).expect("defaults").settings.supervisor.drain_deadline;
         assert!((deadline..deadline * 2).contains(&asked.elapsed()), "{:?}", asked.elapsed());
+    });
+}
+
+#[test]
+fn answers_tell_their_share_of_the_partitions() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(100, |_| ());
+        engine.assign().await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("reading to the end", || status.at_end()).await;
+        let query = SongsQuery { window: Window::Day, at: At::Live, limit: 1, find: None };
+        let answer = || async {
+            let asked = engine.aggregator().send(AskSongs(query.clone())).await;
+            asked.expect("an answer").partitions
+        };
+        for _ in 0..100 {
+            if answer().await.total == broker::PARTITIONS {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!((answer().await.covered, answer().await.total), (1, broker::PARTITIONS));
     });
 }
 

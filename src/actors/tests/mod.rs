@@ -13,6 +13,7 @@ use actix::prelude::*;
 
 use self::broker::Broker;
 use crate::actors::supervisor::{Supervisor, SupervisorSettings};
+use crate::actors::window_aggregator::WindowAggregator;
 use crate::actors::world::World;
 use crate::config::{Settings, load};
 use crate::engine::AggregatorSlot;
@@ -61,6 +62,7 @@ struct Engine {
     metrics: Metrics,
     store: Arc<dyn Store>,
     result: Rc<RefCell<Option<Result<(), String>>>>,
+    slot: AggregatorSlot,
     partition: TopicPartition,
     _folder: tempfile::TempDir,
 }
@@ -93,6 +95,7 @@ impl Engine {
             topics: [(TOPIC.to_owned(), EventKind::Listen)].into(),
             exit_at_end: false,
         };
+        let slot = AggregatorSlot::default();
         let actors = Actors {
             store: Arc::clone(&store),
             board: board.clone(),
@@ -103,7 +106,7 @@ impl Engine {
             log: Arc::clone(&broker) as _,
             writer: "test".into(),
             encoders: Arc::new(Encoders::new(1, 1)),
-            slot: AggregatorSlot::default(),
+            slot: Arc::clone(&slot),
             gates: Mutex::default(),
             workers: vec![Arbiter::current()],
             aggregator: Arbiter::current(),
@@ -120,7 +123,12 @@ impl Engine {
             finished: Box::new(move |result| *finished.borrow_mut() = Some(result)),
         };
         let supervisor = Supervisor::new(supervisor_settings, |_| Ok(world)).start();
-        Self { supervisor, broker, board, metrics, store, result, partition, _folder: folder }
+        Self { supervisor, broker, board, metrics, store, result, slot, partition, _folder: folder }
+    }
+
+    /// The window aggregator that answers now.
+    fn aggregator(&self) -> Addr<WindowAggregator> {
+        self.slot.lock().expect("no panic holds it").clone().expect("an aggregator")
     }
 
     async fn assign(&self) {

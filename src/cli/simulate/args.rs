@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
@@ -68,9 +68,10 @@ pub(in crate::cli) struct SimulateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("destination").args(["kafka", "output"]).required(true))]
 pub(super) struct OutputArgs {
     /// Write to Kafka, into the topics of kafka.topics, keyed by listener.
-    #[arg(short = 'k', long, required_unless_present = "output", conflicts_with = "output")]
+    #[arg(short = 'k', long)]
     pub(super) kafka: bool,
     /// Write a file of JSON lines for each record type into this folder; `-` is standard output.
     #[arg(short = 'o', long, value_name = "FOLDER")]

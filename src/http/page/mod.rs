@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
@@ -34,7 +34,7 @@ struct Asset {
 
 impl Asset {
     fn new(path: &'static str, content_type: &'static str, plain: &'static [u8]) -> Self {
-        let etag = format!("W/\"{:016x}\"", xxh3_64(plain));
+        let etag = format!("W/\"{:016x}\"", XxHash3_64::oneshot(plain));
         Self { path, content_type, plain: Bytes::from_static(plain), zipped: zip(plain), etag }
     }
 }

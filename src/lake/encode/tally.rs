@@ -17,6 +17,9 @@ use crate::schemas::{Dictionary, TextColumn};
 /// Length of a pane, milliseconds.
 const PANE_MS: i64 = 60_000;
 
+/// Places of profiles in [`Tuples::last`]: more than there are states.
+const PROFILE_PLACES: usize = 256;
+
 /// Text ids are given out from 0 up, so this one is never reached.
 const UNSEEN: u32 = u32::MAX - 1;
 
@@ -57,14 +60,18 @@ impl Counts {
             plays.reserve(rows.len());
             let names = artist.rows.iter().zip(&song.rows).zip(&level.rows);
             for (&ts, ((&artist, &song), &level)) in ts.iter().zip(names) {
-                plays.push(u64::from(pane(ts)?) << 32 | u64::from(songs.number([artist, song, level])));
+                // Most songs are listened to at two levels, whose ids are mostly next to each other.
+                let place = 2 * song as usize + (level & 1) as usize;
+                let number = songs.number([artist, song, level], place.min(2 * texts.len()));
+                plays.push(u64::from(pane(ts)?) << 32 | u64::from(number));
             }
         }
         active.reserve(rows.len());
         let groups = level.rows.iter().zip(&gender.rows).zip(&state.rows);
         for ((row, &ts), ((&level, &gender), &state)) in rows.zip(ts).zip(groups) {
             if let Some(user) = activity.user_id.get(row) {
-                let profile = profiles.number([level, gender, state]);
+                let place = (level ^ gender << 1 ^ state << 2) as usize % PROFILE_PLACES;
+                let profile = profiles.number([level, gender, state], place);
                 active.push(
                     u128::from(pane(ts)?) << 96 | u128::from(ascending(user)) << 32 | u128::from(profile),
                 );
@@ -122,22 +129,39 @@ fn descended(value: u64) -> i64 {
 struct Tuples<const N: usize> {
     numbers: HashMap<[u32; N], u32, foldhash::fast::RandomState>,
     tuples: Vec<[u32; N]>,
+    /// By place: the tuple met there last, which spares most look-ups in `numbers`.
+    last: Vec<([u32; N], u32)>,
 }
 
 impl<const N: usize> Default for Tuples<N> {
     fn default() -> Self {
-        Self { numbers: HashMap::default(), tuples: Vec::new() }
+        Self { numbers: HashMap::default(), tuples: Vec::new(), last: Vec::new() }
     }
 }
 
 impl<const N: usize> Tuples<N> {
+    /// The tuple's number. `place` may be any small number that equal tuples have in common and few others.
     #[inline]
-    fn number(&mut self, tuple: [u32; N]) -> u32 {
-        let Self { numbers, tuples } = self;
-        *numbers.entry(tuple).or_insert_with(|| {
+    fn number(&mut self, tuple: [u32; N], place: usize) -> u32 {
+        match self.last.get(place) {
+            Some((last, number)) if *last == tuple => *number,
+            _ => self.find(tuple, place),
+        }
+    }
+
+    fn find(&mut self, tuple: [u32; N], place: usize) -> u32 {
+        let Self { numbers, tuples, last } = self;
+        let number = *numbers.entry(tuple).or_insert_with(|| {
             tuples.push(tuple);
             (tuples.len() - 1) as u32
-        })
+        });
+        if place >= last.len() {
+            last.resize((place + 1).next_power_of_two(), ([UNSEEN; N], 0));
+        }
+        if let Some(slot) = last.get_mut(place) {
+            *slot = (tuple, number);
+        }
+        number
     }
 
     /// The tuples in order of their texts.

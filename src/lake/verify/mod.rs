@@ -9,6 +9,7 @@
 mod compare;
 mod damage;
 mod log;
+mod loss;
 mod range;
 mod recount;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod walk;
 
 pub use damage::Damage;
 pub use log::{Chunk, LogFailure, LogRecord, LogReport, LogVerifyError, RetainedLog, verify_log};
+pub use loss::{Cause, Loss};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -54,6 +56,10 @@ pub struct Report {
     pub gap_offsets: u64,
     /// Last entries without a receipt: being written, or to be finished at the next start.
     pub in_flight: Vec<String>,
+    /// What retention took, as the ledger says, sorted; the first 10,000. No damage: the lake is what the ledger says.
+    pub losses: Vec<Loss>,
+    /// Losses beyond those.
+    pub more_losses: u64,
     /// Findings, sorted; the first 10,000.
     pub damage: Vec<Damage>,
     /// Findings beyond those.
@@ -85,6 +91,13 @@ impl Report {
         self.holes += range.holes;
         self.gap_offsets += range.gap;
         self.in_flight.extend(range.in_flight);
+        for loss in range.losses {
+            if self.losses.len() < MAX_FINDINGS {
+                self.losses.push(loss);
+            } else {
+                self.more_losses += 1;
+            }
+        }
         for damage in range.damage {
             self.found(damage);
         }
@@ -133,6 +146,7 @@ pub async fn verify(
     }
     report.damage.sort();
     report.in_flight.sort();
+    report.losses.sort();
     Ok(report)
 }
 

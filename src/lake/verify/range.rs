@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::damage::Damage;
+use super::loss::{Cause, Loss};
 use super::recount::Recount;
 use crate::lake::encode::{
     EncodeError, read_activity, read_offsets, read_song_counts, read_user_activity, row_count,
@@ -30,6 +31,8 @@ pub struct RangeReport {
     pub gap: u64,
     /// Name of the entry, if it is the last and has no receipt yet.
     pub in_flight: Option<String>,
+    /// What the ledger says is missing.
+    pub losses: Vec<Loss>,
     /// What is wrong.
     pub damage: Vec<Damage>,
 }
@@ -180,8 +183,14 @@ impl<'a> Check<'a> {
         let length = u64::try_from(decision.end - decision.start).unwrap_or(0);
         self.report.lost = receipt.lost;
         match decision.kind {
-            EntryKind::Gap => self.report.gap = length,
+            EntryKind::Gap => {
+                self.report.gap = length;
+                self.report.losses.push(Loss { range: decision.range(), cause: Cause::Gap });
+            }
             _ => self.report.holes = length.saturating_sub(decision.records),
+        }
+        if receipt.lost > 0 {
+            self.report.losses.push(Loss { range: decision.range(), cause: Cause::Lost(receipt.lost) });
         }
         let found = self.report.rows + self.report.rejected + receipt.lost;
         if self.recountable && found != decision.records {

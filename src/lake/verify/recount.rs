@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use twox_hash::XxHash3_128;
 
 use crate::lake::encode::{SongCount, UserActive};
 use crate::lake::layout::{Day, RangeKey};
@@ -40,7 +40,7 @@ impl Recount {
                 self.users
                     .entry(day)
                     .or_default()
-                    .insert(key(&[pane as u128, user as u128, level, gender, state]), 1);
+                    .insert(key([pane as u128, user as u128, level, gender, state]), 1);
             }
             if let Some((artist, song, artists, songs)) = &song {
                 let (artist, song) = (text(artist, artists, row), text(song, songs, row));
@@ -48,7 +48,7 @@ impl Recount {
                     .songs
                     .entry(day)
                     .or_default()
-                    .entry(key(&[pane as u128, artist, song, level]))
+                    .entry(key([pane as u128, artist, song, level]))
                     .or_default() += 1;
             }
         }
@@ -58,7 +58,7 @@ impl Recount {
     pub fn take_songs(&mut self, day: Day, rows: &[SongCount]) -> u64 {
         let found = rows.iter().map(|row| {
             let texts = [hash(row.artist.as_deref()), hash(row.song.as_deref()), hash(row.level.as_deref())];
-            (key(&[row.pane_start as u128, texts[0], texts[1], texts[2]]), row.plays)
+            (key([row.pane_start as u128, texts[0], texts[1], texts[2]]), row.plays)
         });
         differences(self.songs.remove(&day).unwrap_or_default(), found)
     }
@@ -67,7 +67,7 @@ impl Recount {
     pub fn take_users(&mut self, day: Day, rows: &[UserActive]) -> u64 {
         let found = rows.iter().map(|row| {
             let texts = [hash(row.level.as_deref()), hash(row.gender.as_deref()), hash(row.state.as_deref())];
-            (key(&[row.pane_start as u128, row.user_id as u128, texts[0], texts[1], texts[2]]), 1)
+            (key([row.pane_start as u128, row.user_id as u128, texts[0], texts[1], texts[2]]), 1)
         });
         differences(self.users.remove(&day).unwrap_or_default(), found)
     }
@@ -88,16 +88,12 @@ fn differences(mut expected: Counts, found: impl Iterator<Item = (u128, i64)>) -
     expected.values().filter(|&&left| left != 0).count() as u64
 }
 
-fn key(parts: &[u128]) -> u128 {
-    let mut hasher = Xxh3::new();
-    for part in parts {
-        hasher.update(&part.to_le_bytes());
-    }
-    hasher.digest128()
+fn key<const N: usize>(parts: [u128; N]) -> u128 {
+    XxHash3_128::oneshot(parts.map(u128::to_le_bytes).as_flattened())
 }
 
 fn hash(text: Option<&str>) -> u128 {
-    text.map_or(NULL, |text| xxh3_128(text.as_bytes()))
+    text.map_or(NULL, |text| XxHash3_128::oneshot(text.as_bytes()))
 }
 
 /// The hash of every text that the column's rows use, by key.

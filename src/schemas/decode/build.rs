@@ -13,11 +13,14 @@ use crate::schemas::dictionary::Dictionary;
 use crate::schemas::field::FieldType;
 
 /// One row's values by field index, apart from the columns until the whole record proves good.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Row {
     /// A bit for each field that has a value.
     present: u32,
     slots: [u64; MAX_FIELDS],
+    offset: i64,
+    timestamp: i64,
+    hash: u64,
 }
 
 impl Row {
@@ -39,13 +42,19 @@ impl Row {
         self.has(index).then(|| self.slots[index & (MAX_FIELDS - 1)] as i64)
     }
 
-    /// Whether the field that `bit` stands for was met.
+    /// The bits that were put for the field; without meaning where it has no value.
+    #[inline(always)]
+    pub(super) fn bits_of(&self, index: usize) -> u64 {
+        self.slots[index & (MAX_FIELDS - 1)]
+    }
+
+    /// Whether one of the fields that the bits of `bit` stand for was met.
     #[inline(always)]
     pub(super) fn has_bit(&self, bit: u32) -> bool {
         self.present & bit != 0
     }
 
-    /// Makes the field that `bit` stands for one that was met; its value is still to be put.
+    /// Makes the fields that the bits of `bit` stand for ones that were met; their values are still to be put.
     #[inline(always)]
     pub(super) fn mark(&mut self, bit: u32) {
         self.present |= bit;
@@ -99,12 +108,48 @@ struct Filling<T> {
     values: Vec<T>,
 }
 
-impl<T> Filling<T> {
-    /// Appends the row's value, `null` where it has none.
+impl<T: Copy> Filling<T> {
+    /// Appends each row's value, `null` where it has none.
     #[inline(always)]
-    fn push(&mut self, row: &Row, null: T, value: impl FnOnce(u64) -> T) {
-        let bits = row.slots[self.index & (MAX_FIELDS - 1)];
-        self.values.push(if row.has(self.index) { value(bits) } else { null });
+    fn extend(&mut self, rows: &[Row], null: T, value: impl Fn(u64) -> T) {
+        let index = self.index & (MAX_FIELDS - 1);
+        let of = |row: &Row| if row.present >> index & 1 == 1 { value(row.slots[index]) } else { null };
+        self.values.extend(rows.iter().map(of));
+    }
+}
+
+/// Rows that wait to become columns: so few that they stay in the first-level cache.
+const WAITING: usize = 32;
+
+/// The rows decoded last. They go to the columns together: a column at a time then costs a row no more than to copy its
+/// value.
+#[derive(Debug)]
+pub(super) struct Rows {
+    rows: Vec<Row>,
+    /// How many of them count.
+    len: usize,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self { rows: vec![Row::default(); WAITING], len: 0 }
+    }
+}
+
+impl Rows {
+    /// The row after the last one, as it was left. It counts once [`Builder::push`] took it.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> &mut Row {
+        &mut self.rows[self.len & (WAITING - 1)]
+    }
+
+    /// Drops all rows.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    fn waiting(&self) -> &[Row] {
+        self.rows.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -114,7 +159,7 @@ fn fillings<T>(plan: &Plan, of: &[FieldType], rows: usize) -> Vec<Filling<T>> {
     fields.map(|(index, _)| Filling { index, values: Vec::with_capacity(rows) }).collect()
 }
 
-/// A batch being filled. Columns are kept by type, and which rows are null by row, so that adding a row is a few short
+/// A batch being filled. Columns are kept by type, and which rows are null by row, so that adding rows is a few short
 /// loops without a branch on what a column is.
 pub(super) struct Builder {
     start: i64,
@@ -154,33 +199,48 @@ impl Builder {
         }
     }
 
-    /// Rows so far.
-    pub(super) fn rows(&self) -> usize {
-        self.offsets.len()
+    /// Appends [`Rows::next`].
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        rows: &mut Rows,
+        offset: i64,
+        timestamp: i64,
+        hash: u64,
+        extra: Option<String>,
+    ) {
+        if let Some(extra) = extra {
+            self.extra.values.push(((self.offsets.len() + rows.len) as u32, extra));
+        }
+        let row = rows.next();
+        (row.offset, row.timestamp, row.hash) = (offset, timestamp, hash);
+        rows.len += 1;
+        if rows.len == WAITING {
+            self.take(rows);
+        }
     }
 
-    /// Appends a row.
-    #[inline]
-    pub(super) fn push(&mut self, row: &Row, offset: i64, timestamp: i64, hash: u64, extra: Option<String>) {
-        if let Some(extra) = extra {
-            self.extra.values.push((self.offsets.len() as u32, extra));
-        }
-        self.offsets.push(offset);
-        self.timestamps.push(timestamp);
-        self.hashes.push(hash);
-        self.present.push(row.present);
+    /// Moves what waits into the columns.
+    #[inline(never)]
+    fn take(&mut self, waiting: &mut Rows) {
+        let rows = waiting.waiting();
+        self.offsets.extend(rows.iter().map(|row| row.offset));
+        self.timestamps.extend(rows.iter().map(|row| row.timestamp));
+        self.hashes.extend(rows.iter().map(|row| row.hash));
+        self.present.extend(rows.iter().map(|row| row.present));
         for column in &mut self.texts {
-            column.push(row, NULL_KEY, |bits| bits as u32);
+            column.extend(rows, NULL_KEY, |bits| bits as u32);
         }
         for column in &mut self.integers {
-            column.push(row, 0, |bits| bits as i64);
+            column.extend(rows, 0, |bits| bits as i64);
         }
         for column in &mut self.floats {
-            column.push(row, 0.0, f64::from_bits);
+            column.extend(rows, 0.0, f64::from_bits);
         }
         for column in &mut self.bools {
-            column.push(row, false, |bits| bits == 1);
+            column.extend(rows, false, |bits| bits == 1);
         }
+        waiting.clear();
     }
 
     /// Appends a record that does not decode.
@@ -188,8 +248,9 @@ impl Builder {
         self.rejected.push(record);
     }
 
-    /// The batch, its range ended at `end`.
-    pub(super) fn finish(self, source: Arc<Source>, end: i64) -> EventBatch {
+    /// The batch with the rows that wait, its range ended at `end`.
+    pub(super) fn finish(mut self, rows: &mut Rows, source: Arc<Source>, end: i64) -> EventBatch {
+        self.take(rows);
         let present = self.present;
         let mut columns = Vec::with_capacity(MAX_FIELDS);
         for (text, dictionary) in self.texts.into_iter().zip(self.dictionaries) {

@@ -11,6 +11,7 @@ use super::fallback::{is_registration, is_ts};
 use super::intern::{SHORT, TextInterner, pack, pack_word};
 use super::plan::{KeyPattern, MAX_FIELDS, Plan};
 use super::scan::{first_quote, float, integer, load16, string_end};
+use super::steady::Steady;
 use crate::schemas::field::FieldType;
 
 /// A string that was met: where it is and, if it is short, what it is.
@@ -62,6 +63,26 @@ impl Marks {
 pub(super) struct Scratch {
     short: Marks,
     long: Marks,
+    steady: Steady,
+}
+
+impl Scratch {
+    /// To be called when an interner is replaced: the keys that are remembered mean nothing any more.
+    pub(super) fn forget(&mut self) {
+        self.steady.forget();
+    }
+
+    /// Records whose steady members were taken over, since the last trial began.
+    #[cfg(test)]
+    pub(super) fn repeated(&self) -> u32 {
+        self.steady.hits()
+    }
+
+    /// Whether it was found not to pay.
+    #[cfg(test)]
+    pub(super) fn rests(&self) -> bool {
+        self.steady.rests()
+    }
 }
 
 /// Fills `row` (which must be clear) from the record `json`. None on any surprise: `row` then holds nonsense.
@@ -75,6 +96,7 @@ pub(super) fn decode(
 ) -> Option<()> {
     scratch.short.len = 0;
     scratch.long.len = 0;
+    scratch.steady.begin();
     scan(plan, interners, scratch, row, json)?;
     for mark in scratch.long.met() {
         interners.get(mark.index)?.as_ref()?.expect_long_soon(mark.hash);
@@ -95,6 +117,9 @@ pub(super) fn decode(
         };
         row.put_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
     }
+    if let Some(steady) = &plan.steady {
+        scratch.steady.learn(steady, row, json);
+    }
     Some(())
 }
 
@@ -109,8 +134,16 @@ fn scan(plan: &Plan, interners: &Interners, scratch: &mut Scratch, row: &mut Row
     loop {
         let (place, pattern) = find_member(plan, row, load16(json, at), next)?;
         row.mark(pattern.bit);
-        at = member(interners, scratch, row, &pattern, json, at + pattern.len)?;
-        next = place + 1;
+        let start = at;
+        let steady = plan.steady.as_ref();
+        let known = steady.and_then(|plan| scratch.steady.replay(plan, row, pattern.bit, json, start));
+        (at, next) = match known {
+            Some(found) => found,
+            None => (member(interners, scratch, row, pattern, json, at + pattern.len)?, place + 1),
+        };
+        if let (None, Some(steady)) = (known, steady) {
+            scratch.steady.scanned(steady, pattern.bit, (start, at), next);
+        }
         match json.get(at)? {
             b',' => at += 1,
             b'}' => break,
@@ -125,21 +158,26 @@ fn scan(plan: &Plan, interners: &Interners, scratch: &mut Scratch, row: &mut Row
 /// Place in `plan.patterns` of the member whose name `word` begins with: the one at `next`, or else the first found
 /// from there on, then from the start. None if it is unknown or was there already.
 #[inline(always)]
-fn find_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<(usize, KeyPattern)> {
+fn find_member<'p>(plan: &'p Plan, row: &Row, word: u128, next: usize) -> Option<(usize, &'p KeyPattern)> {
     match plan.patterns.get(next) {
-        Some(pattern) if pattern.matches(word) && !row.has_bit(pattern.bit) => Some((next, *pattern)),
+        Some(pattern) if pattern.matches(word) && !row.has_bit(pattern.bit) => Some((next, pattern)),
         _ => find_other_member(plan, row, word, next),
     }
 }
 
-fn find_other_member(plan: &Plan, row: &Row, word: u128, next: usize) -> Option<(usize, KeyPattern)> {
+fn find_other_member<'p>(
+    plan: &'p Plan,
+    row: &Row,
+    word: u128,
+    next: usize,
+) -> Option<(usize, &'p KeyPattern)> {
     let (before, after) = plan.patterns.split_at_checked(next)?;
     let place = match after.iter().position(|pattern| pattern.matches(word)) {
         Some(place) => next + place,
         None => before.iter().position(|pattern| pattern.matches(word))?,
     };
     let pattern = plan.patterns.get(place).filter(|pattern| !row.has_bit(pattern.bit))?;
-    Some((place, *pattern))
+    Some((place, pattern))
 }
 
 /// Takes one member's value, which begins at `at`; returns where it ends.

@@ -1,6 +1,6 @@
 //! The hash of a raw record. It is written into the lake's ledger: it must never change.
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 /// Stands for an absent key or value; no length of bytes can be this.
 const ABSENT: u64 = u64::MAX;
@@ -20,13 +20,13 @@ pub fn record_hash(offset: i64, timestamp: i64, key: Option<&[u8]>, value: Optio
     for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
         chunk.copy_from_slice(&word.to_le_bytes());
     }
-    xxh3_64(&bytes)
+    XxHash3_64::oneshot(&bytes)
 }
 
 #[inline]
 fn part(bytes: Option<&[u8]>) -> (u64, u64) {
     match bytes {
-        Some(bytes) => (bytes.len() as u64, xxh3_64(bytes)),
+        Some(bytes) => (bytes.len() as u64, XxHash3_64::oneshot(bytes)),
         None => (ABSENT, 0),
     }
 }

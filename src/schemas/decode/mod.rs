@@ -46,6 +46,7 @@ mod privacy;
 mod reject;
 mod repair;
 mod scan;
+mod steady;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -57,7 +58,7 @@ pub use privacy::{PERSONAL, Privacy};
 pub use reject::REASONS;
 
 use super::batch::{EventBatch, Rejected, Source};
-use build::{Builder, Row};
+use build::{Builder, Rows};
 use fallback::Fallback;
 use intern::{Limits, TextInterner};
 use plan::Plan;
@@ -85,7 +86,7 @@ pub struct Decoder {
     interners: Interners,
     scratch: fast::Scratch,
     fallback: Fallback,
-    row: Row,
+    rows: Rows,
     builder: Builder,
     /// Rows of the batch before.
     last_rows: usize,
@@ -113,7 +114,7 @@ impl Decoder {
             interners,
             scratch: fast::Scratch::default(),
             fallback: Fallback::default(),
-            row: Row::default(),
+            rows: Rows::default(),
             builder,
             last_rows: 0,
             fast_path: true,
@@ -124,6 +125,7 @@ impl Decoder {
     /// Hides what is personal; to be called before the first record.
     pub fn with_privacy(mut self, privacy: Privacy) -> Self {
         self.plan.privacy = privacy;
+        self.scratch.forget();
         self.interners = self.plan.interners();
         self.builder = Builder::new(&self.plan, &self.interners, 0, 0);
         self
@@ -142,8 +144,10 @@ impl Decoder {
         for (index, interner) in self.interners.iter_mut().enumerate() {
             if interner.as_ref().is_some_and(|interner| interner.is_past(self.limits)) {
                 *interner = self.plan.interner(index);
+                self.scratch.forget();
             }
         }
+        self.rows.clear();
         let rows = if expected == 0 { self.last_rows } else { expected };
         self.builder = Builder::new(&self.plan, &self.interners, start, rows);
     }
@@ -158,7 +162,9 @@ impl Decoder {
             None => Err(Rejection::Tombstone),
         };
         match decoded {
-            Ok(extra) => self.builder.push(&self.row, record.offset, record.timestamp, hash, extra),
+            Ok(extra) => {
+                self.builder.push(&mut self.rows, record.offset, record.timestamp, hash, extra);
+            }
             // Nobody can tell what in a record that does not decode is personal.
             Err(rejection) => self.builder.reject(Rejected {
                 offset: record.offset,
@@ -175,25 +181,29 @@ impl Decoder {
 
     /// Ends the batch: its range is `[start, end)`. An empty batch then stands begun at `end`.
     pub fn finish(&mut self, end: i64) -> EventBatch {
-        self.last_rows = self.builder.rows();
         let next = Builder::new(&self.plan, &self.interners, end, 0);
-        std::mem::replace(&mut self.builder, next).finish(Arc::clone(&self.source), end)
+        let batch =
+            std::mem::replace(&mut self.builder, next).finish(&mut self.rows, Arc::clone(&self.source), end);
+        self.last_rows = batch.rows();
+        batch
     }
 
-    /// Fills `self.row`; what is returned is the text of `extra`.
+    /// Fills the next row; what is returned is the text of `extra`.
     #[inline]
     fn decode(&mut self, value: &[u8]) -> Result<Option<String>, Rejection> {
-        self.row.clear();
         if self.fast_path && self.scan(value).is_some() {
             return Ok(None);
         }
-        self.row.clear();
-        self.fallback.decode(&self.plan, &mut self.interners, &mut self.row, value)
+        let row = self.rows.next();
+        row.clear();
+        self.fallback.decode(&self.plan, &mut self.interners, row, value)
     }
 
     /// The fast path alone.
     #[inline]
     fn scan(&mut self, value: &[u8]) -> Option<()> {
-        fast::decode(&self.plan, &mut self.interners, &mut self.scratch, &mut self.row, value)
+        let row = self.rows.next();
+        row.clear();
+        fast::decode(&self.plan, &mut self.interners, &mut self.scratch, row, value)
     }
 }

@@ -3,6 +3,7 @@
 use super::Interners;
 use super::intern::TextInterner;
 use super::privacy::{PERSONAL, Privacy};
+use super::steady::SteadyPlan;
 use crate::schemas::field::{EventKind, Field, FieldType, Repair};
 
 /// Fields that an event type may have at most: a bit each in [`super::build::Row`].
@@ -52,6 +53,8 @@ pub(super) struct Plan {
     pub(super) raw_of: Vec<Option<usize>>,
     /// Index of `ts`.
     pub(super) ts: usize,
+    /// What repeats within a session; none if the type has no such members.
+    pub(super) steady: Option<SteadyPlan>,
     repair: bool,
     /// What becomes of personal fields.
     pub(super) privacy: Privacy,
@@ -65,7 +68,8 @@ impl Plan {
             fields.iter().enumerate().filter_map(|(index, field)| KeyPattern::new(index, field)).collect();
         let raw_of = fields.iter().map(|field| kind.index_of(&format!("{}_raw", field.column))).collect();
         let ts = kind.index_of("ts").unwrap_or(MAX_FIELDS);
-        Self { fields, patterns, raw_of, ts, repair, privacy: Privacy::Keep }
+        let steady = SteadyPlan::new(|column| kind.index_of(column));
+        Self { fields, patterns, raw_of, ts, steady, repair, privacy: Privacy::Keep }
     }
 
     /// A new interner for the field with this index; none unless it is text that JSON carries.
@@ -110,6 +114,16 @@ mod tests {
             let wanted: Vec<usize> =
                 (0..plan.fields.len()).filter(|&index| plan.fields[index].json.is_some()).collect();
             assert_eq!(known, wanted, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_event_type_has_members_that_repeat_and_none_of_them_keeps_raw_text() {
+        for kind in EventKind::ALL {
+            let plan = Plan::new(kind, true);
+            let bits = plan.steady.as_ref().map(SteadyPlan::bits).unwrap();
+            let raw = (0..plan.fields.len()).filter(|&index| plan.raw_of[index].is_some());
+            assert!(raw.into_iter().all(|index| bits >> index & 1 == 0), "{kind:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use self::lake::{Objects, TOPIC, chain, counts, encode, lake, write};
-use super::{Damage, Report, verify};
+use super::{Cause, Damage, Loss, Report, verify};
 use crate::lake::ParquetCodec;
 use crate::lake::chain::{Hint, completed, mark_complete, open_epoch, open_next_epoch, ready};
 use crate::lake::layout::{ChainKey, Day, Hour, Name};
@@ -270,6 +270,11 @@ async fn lost_records_are_written_as_such() {
     assert_eq!((found.head_end, found.gaps.len(), found.unfinished), (100, 1, None));
     let report = check(&store).await;
     assert_eq!((report.damage, report.lost, report.gap_offsets), (vec![], 13, 10));
+    let losses = [
+        Loss { range: key(0).range(60, 90), cause: Cause::Lost(13) },
+        Loss { range: key(0).range(90, 100), cause: Cause::Gap },
+    ];
+    assert_eq!(report.losses, losses);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod oracle;
 mod property;
 mod real;
 mod records;
+mod sessions;
 
 use std::sync::Arc;
 

@@ -116,6 +116,34 @@ fn record_text(kind: EventKind) -> impl Strategy<Value = String> {
     })
 }
 
+/// Records of a few sessions by turns, each as its session's first, now and then with one member changed or gone.
+fn session_records(kind: EventKind) -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let usual: Vec<_> = kind.fields().iter().map(member).collect();
+    let change = prop_oneof![
+        3 => Just(None),
+        1 => (any::<Index>(), Just(None)).prop_map(Some),
+        1 => (any::<Index>(), extra_member(kind).prop_map(Some)).prop_map(Some),
+    ];
+    let steps = prop::collection::vec((any::<Index>(), change), 4..24);
+    (prop::collection::vec(usual, 1..4), steps).prop_map(|(sessions, steps)| {
+        let record = |(session, change): (Index, Option<(Index, Option<String>)>)| {
+            let session = session.index(sessions.len());
+            let mut members: Vec<String> = sessions[session].iter().flatten().cloned().collect();
+            members.retain(|member| !member.starts_with("\"sessionId\""));
+            members.insert(members.len().min(1), format!("\"sessionId\":{session}"));
+            if let Some((at, changed)) = change {
+                let at = at.index(members.len());
+                match changed {
+                    Some(changed) => members[at] = changed,
+                    None => drop(members.remove(at)),
+                }
+            }
+            format!("{{{}}}", members.join(",")).into_bytes()
+        };
+        steps.into_iter().map(record).collect()
+    })
+}
+
 /// A few bytes changed, put in, taken out, or the end cut off.
 fn damaged(kind: EventKind) -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![select(&b"\"\\{}[],: 0-.eEnu\n\xc3\xa9\x00"[..]), any::<u8>()];
@@ -173,6 +201,15 @@ proptest! {
         assert_same(&fast, &slow);
         prop_assert_eq!(fast.rows() + fast.rejected.len(), values.len());
         check_against_oracle(&fast, &values)?;
+    }
+
+    #[test]
+    fn a_session_that_repeats_is_read_as_if_it_were_new(
+        (kind, values) in kinds().prop_flat_map(|kind| (Just(kind), session_records(kind))), repair in any::<bool>(),
+    ) {
+        let fast = decode_with(&mut Decoder::new(source(kind), repair), &values);
+        let slow = decode_with(&mut Decoder::new(source(kind), repair).fast_path(false), &values);
+        assert_same(&fast, &slow);
     }
 
     #[test]

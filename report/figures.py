@@ -1,0 +1,172 @@
+"""What the pages show, asked of the marts: every function gives rows as dictionaries, or one value."""
+
+import datetime
+
+RULES = "billboard-2026"
+# Sunday is 1 in the marts; people here read a week from Monday on.
+DAYS = {2: "Mon", 3: "Tue", 4: "Wed", 5: "Thu", 6: "Fri", 7: "Sat", 1: "Sun"}
+
+
+class Figures:
+    """Figures of the marts in an open DuckDB database."""
+
+    def __init__(self, db):
+        self.db = db
+
+    def rows(self, query, *values):
+        result = self.db.execute(query, values)
+        names = [column[0] for column in result.description]
+        return [
+            {name: value.isoformat() if isinstance(value, datetime.date) else value for name, value in zip(names, row, strict=True)}
+            for row in result.fetchall()
+        ]
+
+    def value(self, query, *values):
+        found = self.db.execute(query, values).fetchone()
+        return found and found[0]
+
+    # Popular songs
+
+    def totals(self):
+        """First and last day, plays, hours listened, listeners."""
+        return self.rows(
+            """select min(event_date) as first_day, max(event_date) as last_day, sum(plays)::bigint as plays,
+              sum(listened_ms) / 3600000.0 as hours, (select count(distinct userId) from core.dim_users) as listeners
+            from core.play_hours"""
+        )[0]
+
+    def popular_songs(self, places):
+        """Songs by plays that count, over the newest 28 days."""
+        return self.rows(
+            """select row_number() over (order by sum(charted_plays) desc, artist, song) as place, artist, song,
+              sum(charted_plays)::bigint as plays, min(peak_rank) as best_day
+            from marts.chart_daily
+            where rule_set = 'plain' and chart_date > (select max(chart_date) from marts.chart_daily) - 28
+            group by artist, song order by place limit ?""", places,
+        )
+
+    def plays_by_day(self):
+        return self.rows(
+            """select event_date as day, sum(plays)::bigint as plays, sum(listened_ms) / 3600000.0 as hours
+            from core.play_hours group by day order by day"""
+        )
+
+    def clock(self):
+        """Hours listened by day of the week and hour of the day, of the newest two months."""
+        rows = self.rows(
+            """select day_of_week, hour_of_day as hour, sum(listened_ms) / 3600000.0 as hours from marts.listening_clock
+            where month_start >= (select max(month_start) from marts.listening_clock) - interval 1 month group by all order by all"""
+        )
+        return [{**row, "day": DAYS[row["day_of_week"]]} for row in rows]
+
+    # Active users
+
+    def active(self, period):
+        """Active users of each day, week or month by level; stickiness of weeks and months."""
+        column = {"daily": "event_date", "weekly": "week_start", "monthly": "month_start"}[period]
+        stickiness = "null::double" if period == "daily" else "stickiness"
+        return self.rows(
+            f"select {column} as period, dimension, member, users, {stickiness} as stickiness from marts.active_users_{period} "
+            f"where dimension in ('all', 'level') order by all"
+        )
+
+    def states(self, places):
+        """States by listeners of the newest week."""
+        return self.rows(
+            """select member as state, users from marts.active_users_weekly
+            where dimension = 'state' and week_start = (select max(week_start) from marts.active_users_weekly)
+            order by users desc, member limit ?""", places,
+        )
+
+    def retention(self):
+        return self.rows(
+            "select cohort_week, weeks_later, cohort_users, retention from marts.retention_cohorts where cohort_users >= 10 order by all"
+        )
+
+    # Demographics
+
+    def demographics(self, by):
+        """Listeners and hours a listener by one column, of the newest month; groups too small to show are left out of the mart."""
+        return self.rows(
+            f"""select "{by}" as member, sum(listeners)::bigint as listeners, sum(listened_ms) / 3600000.0 / sum(listeners) as hours_each
+            from marts.demographics where month_start = (select max(month_start) from marts.demographics)
+            group by member order by member = 'other', listeners desc, member"""
+        )
+
+    def demographics_month(self):
+        """The month, and its listeners who are in groups large enough to show."""
+        return self.rows(
+            """select max(month_start) as month, sum(listeners)::bigint as shown,
+              (select max(users) from marts.active_users_monthly
+               where dimension = 'all' and month_start = (select max(month_start) from marts.demographics)) as active
+            from marts.demographics where month_start = (select max(month_start) from marts.demographics)"""
+        )[0]
+
+    def funnel(self):
+        return self.rows(
+            """select sum(guests)::bigint as guests, sum(registered)::bigint as registered, sum(paid)::bigint as paid,
+              sum(downgraded)::bigint as downgraded, sum(cancelled)::bigint as cancelled
+            from marts.funnel where event_date > (select max(event_date) from marts.funnel) - 28"""
+        )[0]
+
+    # Weekly charts
+
+    def newest_week(self):
+        return self.value("select max(week_start) from marts.chart_weekly where rule_set = ?", RULES)
+
+    def chart(self, week, places):
+        return self.rows(
+            """select chart_rank, artist, song, points, last_rank, peak_rank, weeks_on_chart, is_debut, is_re_entry
+            from marts.chart_weekly where rule_set = ? and week_start = ? and chart_rank <= ? order by chart_rank""", RULES, week, places,
+        )
+
+    def artists(self, week, places):
+        return self.rows(
+            """select chart_rank, artist, points, last_rank, peak_rank, weeks_on_chart, is_debut, is_re_entry
+            from marts.artist_chart_weekly where rule_set = ? and week_start = ? and chart_rank <= ? order by chart_rank""",
+            RULES, week, places,
+        )
+
+    def climb(self, week, songs, weeks):
+        """Places of the week's first songs in the weeks before."""
+        return self.rows(
+            """select week_start as week, song_key::varchar as key, artist, song, chart_rank from marts.chart_weekly
+            where rule_set = ? and week_start > ?::date - ?::integer * 7 and week_start <= ? and song_key in (
+              select song_key from marts.chart_weekly where rule_set = ? and week_start = ? and chart_rank <= ?)
+            order by week, chart_rank""", RULES, week, weeks, week, RULES, week, songs,
+        )
+
+    # Wrapped
+
+    def year(self):
+        return self.value("select max(year) from marts.wrapped_global")
+
+    def year_totals(self, year):
+        found = self.rows(
+            """select counted_plays, listeners, listened_ms / 3600000.0 as hours
+            from marts.wrapped_global where year = ? and kind = 'all'""", year,
+        )
+        return found[0] if found else None
+
+    def year_list(self, year, kind, places):
+        return self.rows(
+            """select place, artist, song, counted_plays, listeners, listened_ms / 3600000.0 as hours from marts.wrapped_global
+            where year = ? and kind = ? and place <= ? order by place""", year, kind, places,
+        )
+
+    def year_listeners(self, year):
+        """Of all listeners: medians, and the longest of each measure."""
+        return self.rows(
+            """select median(listened_ms) / 3600000.0 as hours, median(songs) as songs, median(artists) as artists,
+              median(longest_streak_days) as streak, max(longest_streak_days) as longest_streak, mode(favourite_hour) as hour
+            from marts.wrapped_user where year = ?""", year,
+        )[0]
+
+    def year_hours(self, year):
+        """How many listeners listened how long: hours in twelve equal steps."""
+        return self.rows(
+            """with heard as (select listened_ms / 3600000.0 as hours from marts.wrapped_user where year = ?),
+            step as (select greatest(1, ceil(quantile_cont(hours, 0.98) / 12)) as width from heard),
+            stepped as (select least(11, floor(hours / width)) as n, width from heard, step)
+            select n, (n * width)::bigint as from_hours, count(*) as listeners from stepped group by all order by n""", year,
+        )

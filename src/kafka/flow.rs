@@ -1,0 +1,172 @@
+//! One assigned partition on the poll thread: from librdkafka's queue to its consumer, a batch at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use actix::prelude::SendError;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::TopicPartition;
+use super::cursor::Cursor;
+use super::gate::Gate;
+use super::native::{PartitionQueue, Taken, cached_high_watermark};
+use super::poller::{GroupContext, Sink};
+use crate::messages::{FetchFailed, Fetched};
+use crate::status::{PartitionStatus, Wait};
+
+/// Messages taken in one call: enough to make the call's cost vanish, few enough to be decoded in about a millisecond.
+const MESSAGES_PER_TAKE: usize = 4096;
+
+/// An assigned partition.
+pub(super) struct Slot {
+    queue: PartitionQueue<GroupContext>,
+    flow: Option<Flow>,
+    status: Arc<PartitionStatus>,
+}
+
+/// What a partition is read for.
+struct Flow {
+    generation: u64,
+    cursor: Cursor,
+    seeking: bool,
+    stash: Option<Fetched>,
+    failure: Option<FetchFailed>,
+    gate: Arc<Gate>,
+    sink: Sink,
+    /// What it waits for, and since when that time is not counted yet.
+    waiting: Option<(Wait, Instant)>,
+}
+
+impl Slot {
+    /// A partition that nobody reads yet.
+    pub(super) fn new(queue: PartitionQueue<GroupContext>, status: Arc<PartitionStatus>) -> Self {
+        Self { queue, flow: None, status }
+    }
+
+    /// Reads on from `offset` into `sink`.
+    pub(super) fn start(&mut self, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink) {
+        self.flow = Some(Flow {
+            generation,
+            cursor: Cursor::at(offset),
+            seeking: true,
+            stash: None,
+            failure: None,
+            gate,
+            sink,
+            waiting: None,
+        });
+        self.status.set_at_end(false);
+    }
+
+    /// Reads no more.
+    pub(super) fn stop(&mut self) {
+        self.flow = None;
+    }
+
+    /// Moves what the partition has ready; returns whether there was anything.
+    pub(super) fn serve(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+        partition: &TopicPartition,
+    ) -> bool {
+        let Self { queue, flow: Some(flow), status } = self else { return false };
+        if flow.seeking && !flow.seek(consumer, partition) {
+            return false;
+        }
+        let wait = if flow.flush_stash() { flow.gate.closed_by() } else { Some(Wait::Consumer) };
+        if wait.is_some() || flow.waiting.is_some() {
+            flow.note_wait(status, wait);
+        }
+        if wait.is_some() {
+            return false;
+        }
+        let Taken { batch, at_end, error, unproven } =
+            queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
+        let busy = batch.is_some();
+        if let Some(batch) = batch {
+            status.set_position(Some(batch.end));
+            status.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+            status.bytes.fetch_add(batch.bytes() as u64, Ordering::Relaxed);
+            status.set_at_end(false);
+            flow.stash = Some(Fetched { generation: flow.generation, batch });
+        }
+        if at_end {
+            status.set_at_end(true);
+            status.set_position(Some(flow.cursor.next()));
+        }
+        if unproven {
+            tracing::debug!(%partition, offset = flow.cursor.next(), "the client may have left out a record; reading again");
+            flow.seeking = true;
+        }
+        if let Some(error) = error {
+            flow.failure = Some(FetchFailed { generation: flow.generation, error });
+        }
+        flow.flush_stash();
+        busy
+    }
+
+    /// Notes the high watermark as librdkafka knows it, and what waits before us.
+    pub(super) fn read_watermark(&self, consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) {
+        let status = &self.status;
+        let high = cached_high_watermark(consumer, &partition.topic, partition.partition);
+        if high.is_some() {
+            status.set_high_watermark(high);
+        }
+        let read = status.position().max(status.head());
+        let unread = high.is_some_and(|high| high > read.unwrap_or(0)) && !status.at_end();
+        status.tally.set_unread(unread && status.oldest_pending_ms().is_none());
+        status.tally.fetched_ahead.store(self.queue.waiting() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Flow {
+    /// Counts the time since the last call, if the partition waited then, and notes what it waits for now.
+    fn note_wait(&mut self, status: &PartitionStatus, wait: Option<Wait>) {
+        if let Some((before, since)) = self.waiting.take() {
+            status.tally.waited(before, since.elapsed());
+        }
+        self.waiting = wait.map(|wait| (wait, Instant::now()));
+    }
+
+    /// Seeks and resumes; false while librdkafka is not ready for it.
+    fn seek(&mut self, consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) -> bool {
+        let mut list = TopicPartitionList::new();
+        let sought = list
+            .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(self.cursor.next()))
+            .and_then(|()| consumer.pause(&list))
+            .and_then(|()| consumer.seek_partitions(list.clone(), Duration::from_secs(5)))
+            .and_then(|answer| answer.elements().iter().try_for_each(|element| element.error()))
+            .and_then(|()| consumer.resume(&list));
+        match sought {
+            Ok(()) => {
+                self.seeking = false;
+                self.cursor.sought();
+                true
+            }
+            Err(error) => {
+                // The partition's fetcher has not started yet, or its leader is moving: the loop comes back.
+                tracing::debug!(%partition, %error, "seek is tried again");
+                false
+            }
+        }
+    }
+
+    /// Hands the stash over; false while the consumer has no room.
+    fn flush_stash(&mut self) -> bool {
+        if let Some(fetched) = self.stash.take()
+            && let Err(SendError::Full(fetched)) = self.sink.fetched.try_send(fetched)
+        {
+            self.stash = Some(fetched);
+            return false;
+        }
+        if let Some(failure) = self.failure.take()
+            && let Err(SendError::Full(failure)) = self.sink.failed.try_send(failure)
+        {
+            self.failure = Some(failure);
+            return false;
+        }
+        true
+    }
+}

@@ -1,0 +1,44 @@
+// A clock of one's own for a process and its children: the wall clock, moved by as many seconds as a file says at that moment.
+// What measures spans (CLOCK_MONOTONIC, sleep) stays as it is. Loaded by LD_PRELOAD; clock.py compiles it and writes the file.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static const volatile int64_t *moved_by;
+
+__attribute__((constructor)) static void open_file(void) {
+  const char *name = getenv("CLOCK_FILE");
+  int file = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+  void *page = file < 0 ? MAP_FAILED : mmap(NULL, sizeof *moved_by, PROT_READ, MAP_SHARED, file, 0);
+  if (page == MAP_FAILED) abort();
+  close(file);
+  moved_by = page;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int failed = (int)syscall(SYS_clock_gettime, clock, now);
+  if (!failed && moved_by && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += *moved_by;
+  return failed;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+  struct timespec exact;
+  (void)zone;
+  clock_gettime(CLOCK_REALTIME, &exact);
+  now->tv_sec = exact.tv_sec;
+  now->tv_usec = exact.tv_nsec / 1000;
+  return 0;
+}
+
+time_t time(time_t *now) {
+  struct timespec exact;
+  clock_gettime(CLOCK_REALTIME, &exact);
+  if (now) *now = exact.tv_sec;
+  return exact.tv_sec;
+}

@@ -1,0 +1,176 @@
+"""The demo's lake, the marts of it, and the report on them in a real browser."""
+
+import datetime
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import duckdb
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import DESK, PHONE, chromium
+from harness import Process, free_ports, wait_until
+from truth import connect
+
+from project import ROOT
+
+PAGES = ["index", "users", "demographics", "charts", "wrapped"]
+HOSTILE = """</text></svg><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>&amp; "it's" """.strip()
+
+
+def newest(port):
+    """Time of the newest event that the engine has read."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/status", timeout=10) as answer:
+            return max((row["newest"] or "" for row in json.load(answer)["partitions"]), default="")
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The lake of a demo that ran until its history was in, and was ended by Ctrl-C; the marts that `make marts` makes of it."""
+    folder = tmp_path_factory.mktemp("demo")
+    lake, marts = folder / "lake", folder / "demo.duckdb"
+    port = free_ports(1)[0]
+    arguments = ["demo", "--folder", str(lake), "--history", "24h", "--users", "800", "--listen", f"127.0.0.1:{port}"]
+    with Process(arguments, {}, folder / "demo.log") as running:
+        live = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=5)).isoformat()
+        wait_until(lambda: running.poll() or newest(port) >= live, "the live events behind the history", 120)
+        assert running.poll() is None, running.tail()
+        running.send(signal.SIGINT)
+        running.succeed(60)
+    environment = {**os.environ, "LAKE": str(lake), "MARTS": str(marts), "DBT": f"{sys.prefix}/bin/dbt"}
+    built = subprocess.run([ROOT / "scripts" / "marts.sh"], env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-2000:]
+    yield lake, marts
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def build(marts, folder):
+    """Builds the report; gives the folder."""
+    subprocess.run([sys.executable, ROOT / "report" / "build.py", marts, folder], check=True, timeout=120, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(demo, tmp_path_factory):
+    """The report on the demo's marts, the first song and artist of every list named by an attacker."""
+    folder = tmp_path_factory.mktemp("report")
+    marts = shutil.copy(demo[1], folder / "hostile.duckdb")
+    with duckdb.connect(str(marts)) as db:
+        for table in ("chart_weekly", "artist_chart_weekly", "chart_daily", "wrapped_global"):
+            column = "place" if table == "wrapped_global" else "chart_rank"
+            named = "artist = $1" if table == "artist_chart_weekly" else "artist = $1, song = $1"
+            db.execute(f"update marts.{table} set {named} where {column} = 1", [HOSTILE])
+    return build(marts, folder / "site")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser, report):
+    """Opens pages of the report; afterwards none may have complained, or asked for anything but pages."""
+    said, contexts = [], []
+
+    def visited(name, viewport=DESK, scheme="light", folder=report):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: request.url.endswith(".html") or said.append(request.url))
+        page.goto(f"file://{folder}/{name}.html")
+        return page
+
+    yield visited
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def test_the_marts_hold_what_the_demo_wrote(demo):
+    lake, marts = demo
+    db = connect()
+    db.execute(f"attach '{marts}' as built (read_only)")
+    files = f"read_parquet('{lake}/lake/v1/listen_events/*/*/*.parquet')"
+    plays, users = db.execute(f"select count(*), count(distinct user_id) from {files}").fetchone()
+    assert plays > 1000
+    assert db.execute("select count(*), count(distinct user_id) from built.core.plays").fetchone() == (plays, users)
+    assert db.execute("select sum(abs(difference)) from built.marts.reconciliation").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_chart_has_data(visit, name):
+    page = visit(name)
+    drawings = page.locator(".drawing")
+    for number in range(drawings.count()):
+        marks = drawings.nth(number).locator(":is(.mark-rect, .mark-area, .mark-line, .mark-symbol).role-mark path")
+        assert marks.count() > 0, f"chart {number}"
+        box = drawings.nth(number).bounding_box()
+        assert box["width"] > 300 and box["height"] > 30
+    assert drawings.count() == {"index": 2, "users": 4, "demographics": 5, "charts": 2, "wrapped": 2}[name]
+    for table in page.locator("details table").all():
+        assert table.locator("tbody tr").count() > 0
+
+
+def test_figures_are_the_marts(demo, visit):
+    with duckdb.connect(str(demo[1]), read_only=True) as db:
+        plays = db.execute("select sum(plays)::bigint from core.play_hours").fetchone()[0]
+        second = db.execute(
+            """select song, artist, points from marts.chart_weekly
+            where rule_set = 'billboard-2026' and chart_rank = 2 order by week_start desc"""
+        ).fetchone()
+        states = db.execute(
+            """select member, users from marts.active_users_weekly
+            where dimension = 'state' order by week_start desc, users desc, member"""
+        ).fetchone()
+    assert visit("index").locator(".figures dd").first.inner_text() == f"{plays:,}"
+    row = visit("charts").locator("section").first.locator("tbody tr").nth(1)
+    assert [row.locator(".song").inner_text(), row.locator(".artist").inner_text()] == list(second[:2])
+    assert row.locator("td").last.inner_text() == f"{second[2]:,}"
+    texts = visit("users").locator("section:has(h2:text('By state')) svg text").all_text_contents()
+    assert states[0] in texts and f"{states[1]:,}" in texts
+
+
+@pytest.mark.parametrize("name", ["index", "charts", "wrapped"])
+def test_names_are_text(visit, name):
+    page = visit(name)
+    texts = page.locator(".song").all_inner_texts()
+    assert " ".join(HOSTILE.split()) in [" ".join(text.split()) for text in texts]
+    assert page.locator("img, script").count() == 0 and "owned" not in page.title()
+    if name != "index":
+        assert any(text.startswith("</text></svg>") for text in page.locator("svg text").all_text_contents())
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk-light", "phone-dark"])
+def test_axe_finds_nothing(visit, viewport, scheme):
+    for name in PAGES:
+        page = visit(name, viewport, scheme)
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        found = Axe().run(page).response["violations"]
+        assert found == [], [(each["id"], each["nodes"][0]["html"][:200]) for each in found]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than its window"
+
+
+def test_marts_without_a_play_are_said_to_be_empty(demo, visit, tmp_path):
+    marts = shutil.copy(demo[1], tmp_path / "empty.duckdb")
+    with duckdb.connect(str(marts)) as db:
+        db.execute("delete from core.play_hours")
+    folder = build(marts, tmp_path / "site")
+    for name in PAGES:
+        assert "hold no play yet" in visit(name, folder=folder).locator("main").inner_text()
+
+
+def test_missing_marts_are_named(tmp_path):
+    command = [sys.executable, ROOT / "report" / "build.py", tmp_path / "none.duckdb", tmp_path]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1 and "make marts" in ended.stderr
