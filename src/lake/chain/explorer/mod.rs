@@ -72,6 +72,7 @@ impl Schedule {
             log: vec![Generation::default()],
             violations: Vec::new(),
             wants_epoch: false,
+            partitions: 2,
         };
         let mut schedule = Schedule {
             world: Arc::new(Mutex::new(world)),

@@ -71,6 +71,8 @@ pub struct World {
     pub violations: Vec<String>,
     /// A writer was told to ask for a new epoch.
     pub wants_epoch: bool,
+    /// Partitions of the topic.
+    pub partitions: i32,
 }
 
 pub type Shared = Arc<Mutex<World>>;

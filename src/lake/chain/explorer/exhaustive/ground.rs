@@ -165,6 +165,7 @@ impl Ground {
             log: log.collect(),
             violations: Vec::new(),
             wants_epoch: false,
+            partitions: 1,
         }
     }
 
