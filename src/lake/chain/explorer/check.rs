@@ -67,7 +67,7 @@ impl Check<'_> {
         else {
             return self.fail(format!("epoch: {name} has no topic"));
         };
-        for partition in 0..2 {
+        for partition in 0..self.world.partitions {
             let chain = ChainKey { topic: TOPIC.into(), epoch, partition };
             self.chain(&chain, log, index == self.world.log.len());
         }

@@ -3,6 +3,7 @@
 //! with any rule of the protocol dropped it has to find a violation.
 
 mod check;
+mod exhaustive;
 mod world;
 mod writer;
 
@@ -14,7 +15,7 @@ use std::task::Context;
 use futures::task::noop_waker;
 
 use world::{Generation, Rng, Shared, World, lock};
-use writer::{Writer, operator};
+use writer::{operator, run};
 
 /// Which rule is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,14 @@ pub enum Mutant {
     CountOwnRows,
     /// Reading goes on elsewhere than at the head's end.
     SkipTo,
+    /// The committed offset is taken for the truth.
+    BelieveHint,
+    /// The receipt is written before the objects.
+    ReceiptFirst,
+    /// The counts are written before the data.
+    CountsFirst,
+    /// Decided objects that would be empty are not written.
+    LeaveOutEmpty,
     /// The next epoch is opened without closing the one before.
     LeaveOpen,
 }
@@ -63,6 +72,7 @@ impl Schedule {
             log: vec![Generation::default()],
             violations: Vec::new(),
             wants_epoch: false,
+            partitions: 2,
         };
         let mut schedule = Schedule {
             world: Arc::new(Mutex::new(world)),
@@ -85,7 +95,7 @@ impl Schedule {
         if slot == WRITERS {
             return Box::pin(operator(world));
         }
-        Box::pin(Writer { world, id: self.spawned, mutant: self.mutant }.run())
+        Box::pin(run(world, self.spawned, self.mutant))
     }
 
     fn poll(&mut self, slot: usize) {

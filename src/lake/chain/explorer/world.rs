@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Mutant;
-use crate::lake::ledger::LogView;
+use super::writer::{Ground, OutOfRange, Row};
+use crate::lake::chain::Hint;
+use crate::lake::ledger::{LogView, ObservedRecord};
 use crate::lake::store::{Created, ObjectMeta, Page, Store, StoreError};
 
 /// A small seeded generator (splitmix64): schedules must be reproducible.
@@ -69,6 +71,8 @@ pub struct World {
     pub violations: Vec<String>,
     /// A writer was told to ask for a new epoch.
     pub wants_epoch: bool,
+    /// Partitions of the topic.
+    pub partitions: i32,
 }
 
 pub type Shared = Arc<Mutex<World>>;
@@ -156,7 +160,7 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-fn transient(name: &str) -> StoreError {
+pub fn transient(name: &str) -> StoreError {
     StoreError::Transient { op: "create", name: name.to_owned(), cause: "connection broken".into() }
 }
 
@@ -223,18 +227,79 @@ impl Store for MemoryStore {
     }
 }
 
-fn meta(name: &str, body: &Bytes) -> ObjectMeta {
+pub fn meta(name: &str, body: &Bytes) -> ObjectMeta {
     ObjectMeta { name: name.to_owned(), size: body.len() as u64, crc32c: Some(crc32c::crc32c(body)) }
 }
 
-/// The log as the broker describes it: offsets first, the topic id after them.
-pub async fn view(world: &Shared) -> LogView {
-    turn().await;
-    let (start, end) = {
-        let world = lock(world);
-        (world.current().start, world.current().end())
-    };
-    turn().await;
-    let topic_id = Some(lock(world).topic_id());
-    LogView { start, end, cluster_id: None, topic_id }
+#[async_trait]
+impl Ground for Shared {
+    async fn view(&self) -> LogView {
+        turn().await;
+        let (start, end) = {
+            let world = lock(self);
+            (world.current().start, world.current().end())
+        };
+        turn().await;
+        let topic_id = Some(lock(self).topic_id());
+        LogView { start, end, cluster_id: None, topic_id }
+    }
+
+    async fn topic_id(&self) -> String {
+        turn().await;
+        lock(self).topic_id()
+    }
+
+    async fn read(&self, start: i64, end: i64) -> Result<Vec<Row>, OutOfRange> {
+        let mut rows = Vec::new();
+        for offset in start..end {
+            if self.chance(20).await {
+                turn().await;
+            }
+            let world = lock(self);
+            if offset < world.current().start || offset >= world.current().end() {
+                return Err(OutOfRange);
+            }
+            rows.extend(world.current().record(offset).map(|hash| Row { offset, hash }));
+        }
+        Ok(rows)
+    }
+
+    async fn observe(&self, offset: i64) -> ObservedRecord {
+        turn().await;
+        let world = lock(self);
+        match world.current().record(offset) {
+            _ if offset < world.current().start => ObservedRecord::Expired,
+            Some(hash) => ObservedRecord::Hash(hash),
+            None => ObservedRecord::Absent,
+        }
+    }
+
+    async fn hint(&self) -> Option<Hint> {
+        let rng = &mut lock(self).rng;
+        rng.chance(60).then(|| Hint { offset: rng.below(30) as i64, start: rng.below(25) as i64 - 1 })
+    }
+
+    async fn cut(&self, at: i64) -> Option<i64> {
+        let mut holes = 0;
+        loop {
+            {
+                let mut world = lock(self);
+                let length = 1 + world.rng.below(6) as i64;
+                let end = world.current().end().min(at + length + holes);
+                if (at..end).any(|offset| world.current().record(offset).is_some()) {
+                    return Some(end);
+                }
+                // Nothing is cut without a record: the position passes any run of holes first.
+                holes += length;
+            }
+            turn().await;
+            if lock(self).rng.chance(20) {
+                return None;
+            }
+        }
+    }
+
+    async fn chance(&self, percent: u64) -> bool {
+        lock(self).rng.chance(percent)
+    }
 }

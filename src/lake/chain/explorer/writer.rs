@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Mutant;
-use super::world::{MemoryStore, Shared, lock, turn, view};
+use super::world::{MemoryStore, Shared, lock, turn};
 use crate::lake::chain::{Chain, ChainError, Decided, Hint, open_epoch, open_next_epoch, ready};
 use crate::lake::codec::{CodecError, NewObject, ObjectCodec, StandingObject};
 use crate::lake::layout::{ChainKey, Day, Hour, Name, RangeKey};
 use crate::lake::ledger::{
-    Decision, EntryKind, EpochRecord, Fingerprint, Hex64, ObservedRecord, check_fingerprint, check_finished,
+    Decision, EntryKind, EpochRecord, Fingerprint, Hex64, LogView, ObservedRecord, check_fingerprint,
+    check_finished,
 };
 use crate::lake::store::Store;
 use crate::schemas::EventKind;
@@ -79,45 +81,87 @@ fn group(range: &RangeKey, rows: &[Row]) -> BTreeMap<String, Vec<Row>> {
     groups
 }
 
+/// What a writer sees of the world beside its store, and the choices that are not its own.
+#[async_trait]
+pub trait Ground: Send + Sync {
+    /// The log as the broker describes it: offsets first, the topic id after them.
+    async fn view(&self) -> LogView;
+    /// The topic's id now.
+    async fn topic_id(&self) -> String;
+    /// The records of `[start, end)` as they are at each moment: a topic created anew meanwhile goes unnoticed here.
+    async fn read(&self, start: i64, end: i64) -> Result<Vec<Row>, OutOfRange>;
+    /// What the log holds at `offset`.
+    async fn observe(&self, offset: i64) -> ObservedRecord;
+    /// What was committed, or anything else.
+    async fn hint(&self) -> Option<Hint>;
+    /// Where to cut the batch that begins at `at`, so that it holds a record; none to recover again.
+    async fn cut(&self, at: i64) -> Option<i64>;
+    /// True `percent` times of a hundred.
+    async fn chance(&self, percent: u64) -> bool;
+}
+
+/// A reference writer over the real protocol.
 pub struct Writer {
-    pub world: Shared,
+    pub ground: Arc<dyn Ground>,
+    pub store: Arc<dyn Store>,
     pub id: u64,
     pub mutant: Mutant,
 }
 
 /// Retention passed the reader.
-struct OutOfRange;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OutOfRange;
 
-type Step = Result<(), ChainError>;
+pub type Step = Result<(), ChainError>;
+
+/// Runs a writer for ever in the random world; the scheduler kills it.
+pub async fn run(world: Shared, id: u64, mutant: Mutant) {
+    let store = Arc::new(MemoryStore(world.clone()));
+    let writer = Writer { ground: Arc::new(world.clone()), store, id, mutant };
+    loop {
+        if let Err(ChainError::Refused(refusal)) = writer.session().await
+            && refusal.asks_for_new_epoch()
+        {
+            lock(&world).wants_epoch = true;
+        }
+        turn().await;
+    }
+}
 
 impl Writer {
-    /// Runs for ever; the scheduler kills it.
-    pub async fn run(self) {
-        loop {
-            if let Err(ChainError::Refused(refusal)) = self.session().await
-                && refusal.asks_for_new_epoch()
-            {
-                lock(&self.world).wants_epoch = true;
-            }
-            turn().await;
-        }
+    /// From the epoch's record on, until an error or for ever.
+    pub async fn session(&self) -> Step {
+        let topic_id = self.ground.topic_id().await;
+        let (epoch, identity) = open_epoch(self.store.as_ref(), TOPIC, None, Some(&topic_id)).await?;
+        self.write(epoch, identity).await
     }
 
-    async fn session(&self) -> Step {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore(self.world.clone()));
-        let topic_id = lock(&self.world).topic_id();
-        let (epoch, identity) = open_epoch(store.as_ref(), TOPIC, None, Some(&topic_id)).await?;
+    /// Recovers and writes, in an epoch that is open.
+    pub async fn write(&self, epoch: u32, identity: EpochRecord) -> Step {
         let key = ChainKey { topic: TOPIC.into(), epoch, partition: 0 };
-        let chain = Chain::new(store, key, EventKind::Listen, identity, format!("writer-{}", self.id));
-        let mut hint = self.some_hint();
+        let chain = Chain::new(
+            Arc::clone(&self.store),
+            key,
+            EventKind::Listen,
+            identity,
+            format!("writer-{}", self.id),
+        );
+        let mut hint = self.ground.hint().await;
         loop {
-            let stale = view(&self.world).await;
+            if let Some(believed) = hint.filter(|hint| self.mutant == Mutant::BelieveHint && hint.start >= 0)
+            {
+                let head = chain.draft(EntryKind::Data, believed.start, believed.offset, None);
+                return self.work(&chain, Some(head), believed.offset).await;
+            }
+            let stale = match self.mutant {
+                Mutant::LogBeforeHead => Some(self.ground.view().await),
+                _ => None,
+            };
             let recovered = chain
                 .recover(hint.take(), || async {
-                    Ok(if self.mutant == Mutant::LogBeforeHead {
-                        stale.clone()
-                    } else {
-                        view(&self.world).await
+                    Ok(match &stale {
+                        Some(stale) => stale.clone(),
+                        None => self.ground.view().await,
                     })
                 })
                 .await?;
@@ -126,7 +170,7 @@ impl Writer {
             }
             if let Some(unfinished) = recovered.unfinished {
                 let decision = unfinished.decision;
-                if let Ok(rows) = self.read(unfinished.survivors_from, decision.end).await {
+                if let Ok(rows) = self.ground.read(unfinished.survivors_from, decision.end).await {
                     self.finish(&chain, &decision, &rows, unfinished.survivors_from > decision.start).await?;
                     hint = Some(Hint { offset: decision.end, start: decision.start });
                 }
@@ -138,23 +182,12 @@ impl Writer {
 
     /// Cuts and writes batches until retention passes the reader.
     async fn work(&self, chain: &Chain, mut head: Option<Decision>, mut at: i64) -> Step {
-        if self.mutant == Mutant::SkipTo && lock(&self.world).rng.chance(10) {
+        if self.mutant == Mutant::SkipTo && self.ground.chance(10).await {
             at += 1;
         }
-        let mut holes = 0;
-        loop {
-            let length = 1 + lock(&self.world).rng.below(6) as i64;
-            let end = lock(&self.world).current().end().min(at + length + holes);
-            let Ok(rows) = self.read(at, end).await else { return Ok(()) };
-            let Some(last) = rows.last() else {
-                // Nothing is cut without a record: the position passes any run of holes first.
-                holes += length;
-                turn().await;
-                if lock(&self.world).rng.chance(20) {
-                    return Ok(());
-                }
-                continue;
-            };
+        while let Some(end) = self.ground.cut(at).await {
+            let Ok(rows) = self.ground.read(at, end).await else { return Ok(()) };
+            let Some(last) = rows.last() else { return Ok(()) };
             let own = self.draft(chain, at, end, &rows, *last, head.as_ref());
             self.check_identity(chain).await?;
             let decision = match chain.decide(&own).await? {
@@ -164,13 +197,14 @@ impl Writer {
             };
             if decision.kind == EntryKind::Gap {
                 chain.receipt(&decision, Vec::new()).await?;
-            } else if !(self.mutant == Mutant::DecideEarly && lock(&self.world).rng.chance(20)) {
-                let Ok(rows) = self.read(decision.start, decision.end).await else { return Ok(()) };
+            } else if !(self.mutant == Mutant::DecideEarly && self.ground.chance(20).await) {
+                let Ok(rows) = self.ground.read(decision.start, decision.end).await else { return Ok(()) };
                 self.finish(chain, &decision, &rows, false).await?;
             }
-            (at, holes) = (decision.end, 0);
+            at = decision.end;
             head = Some(decision);
         }
+        Ok(())
     }
 
     async fn finish(&self, chain: &Chain, decision: &Decision, rows: &[Row], survivors_only: bool) -> Step {
@@ -195,8 +229,22 @@ impl Writer {
             LineCodec.counts(decision, &data)
         };
         let own = own()?;
-        let codec: &dyn ObjectCodec =
-            if self.mutant == Mutant::CountOwnRows { &OwnCounts(own.clone()) } else { &LineCodec };
+        match self.mutant {
+            Mutant::ReceiptFirst => {
+                let objects = records.iter().chain(&own).map(NewObject::receipt).collect();
+                chain.receipt(decision, objects).await?;
+            }
+            Mutant::CountsFirst => {
+                for counts in &own {
+                    self.store.create(&counts.name, counts.body.clone()).await?;
+                }
+            }
+            _ => {}
+        }
+        let codec: &dyn ObjectCodec = match self.mutant {
+            Mutant::CountOwnRows => &OwnCounts(own.clone()),
+            _ => &LineCodec,
+        };
         chain.finish(decision, ready(records), own, codec).await?;
         Ok(())
     }
@@ -224,48 +272,18 @@ impl Writer {
         }
     }
 
-    /// Reads the log as it is at each moment: a topic that is created anew meanwhile goes unnoticed here.
-    async fn read(&self, start: i64, end: i64) -> Result<Vec<Row>, OutOfRange> {
-        let mut rows = Vec::new();
-        for offset in start..end {
-            if lock(&self.world).rng.chance(20) {
-                turn().await;
-            }
-            let world = lock(&self.world);
-            if offset < world.current().start || offset >= world.current().end() {
-                return Err(OutOfRange);
-            }
-            rows.extend(world.current().record(offset).map(|hash| Row { offset, hash }));
-        }
-        Ok(rows)
-    }
-
     async fn check_identity(&self, chain: &Chain) -> Step {
-        turn().await;
-        let topic_id = lock(&self.world).topic_id();
         if self.mutant != Mutant::SkipIdentity {
+            let topic_id = self.ground.topic_id().await;
             chain.check_identity(None, Some(&topic_id))?;
         }
         Ok(())
     }
 
     async fn compare(&self, chain: &Chain, fingerprint: Fingerprint) -> Step {
-        turn().await;
-        let observed = {
-            let world = lock(&self.world);
-            match world.current().record(fingerprint.offset) {
-                _ if fingerprint.offset < world.current().start => ObservedRecord::Expired,
-                Some(hash) => ObservedRecord::Hash(hash),
-                None => ObservedRecord::Absent,
-            }
-        };
+        let observed = self.ground.observe(fingerprint.offset).await;
         check_fingerprint(chain.key(), fingerprint, observed)?;
         Ok(())
-    }
-
-    fn some_hint(&self) -> Option<Hint> {
-        let rng = &mut lock(&self.world).rng;
-        rng.chance(60).then(|| Hint { offset: rng.below(30) as i64, start: rng.below(25) as i64 - 1 })
     }
 }
 
