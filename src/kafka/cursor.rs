@@ -42,25 +42,23 @@ impl Cursor {
 
     /// A record came.
     pub fn record(&mut self, offset: i64) -> Step {
-        if offset < self.next {
-            return Step::Known;
-        }
-        if offset > self.next && self.client_ahead {
-            return Step::Unproven;
-        }
-        *self = Self::at(offset.saturating_add(1));
-        Step::Next
+        self.step(offset, Self::at(offset.saturating_add(1)))
     }
 
     /// The client says that the log ends at `offset`.
     pub fn end(&mut self, offset: i64) -> Step {
+        self.step(offset, Self { next: offset, client_ahead: true })
+    }
+
+    /// Something is at `offset`; where that is the next thing, `then` is where the reading stands.
+    fn step(&mut self, offset: i64, then: Self) -> Step {
         if offset < self.next {
             return Step::Known;
         }
         if offset > self.next && self.client_ahead {
             return Step::Unproven;
         }
-        *self = Self { next: offset, client_ahead: true };
+        *self = then;
         Step::Next
     }
 
