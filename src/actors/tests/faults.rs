@@ -121,10 +121,7 @@ fn a_drain_that_hangs_ends_at_its_deadline() {
 #[test]
 fn answers_tell_their_share_of_the_partitions() {
     with_paused_clock(|| async {
-        let engine = Engine::start(100, |_| ());
-        engine.assign().await;
-        let status = engine.board.partition(&engine.partition);
-        wait_until("reading to the end", || status.at_end()).await;
+        let engine = Engine::at_rest().await;
         let query = SongsQuery { window: Window::Day, at: At::Live, limit: 1, find: None };
         let answer = || async {
             let asked = engine.aggregator().send(AskSongs(query.clone())).await;
@@ -143,10 +140,8 @@ fn answers_tell_their_share_of_the_partitions() {
 #[test]
 fn a_topic_created_anew_is_noticed_while_nothing_comes() {
     with_paused_clock(|| async {
-        let engine = Engine::start(100, |_| ());
-        engine.assign().await;
+        let engine = Engine::at_rest().await;
         let status = engine.board.partition(&engine.partition);
-        wait_until("everything being in the lake", || status.head() == Some(100)).await;
         engine.broker.set_topic_id("second");
         wait_until("the refusal", || status.refused().is_some()).await;
         let why = status.refused().unwrap_or_default();

@@ -126,6 +126,15 @@ impl Engine {
         Self { supervisor, broker, board, metrics, store, result, slot, partition, _folder: folder }
     }
 
+    /// An engine that has all there is, 100 listens, in the lake.
+    async fn at_rest() -> Self {
+        let engine = Self::start(100, |_| ());
+        engine.assign().await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("everything being in the lake", || status.head() == Some(100)).await;
+        engine
+    }
+
     /// The window aggregator that answers now.
     fn aggregator(&self) -> Addr<WindowAggregator> {
         self.slot.lock().expect("no panic holds it").clone().expect("an aggregator")
