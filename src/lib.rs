@@ -2,6 +2,9 @@
 //!
 //! `ARCHITECTURE.md` shows how the modules fit; [`pipeline`] holds all wiring.
 
+// Nothing that comes from outside may end the process.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod actors;
 pub mod allocator;
 pub mod charts;
