@@ -13,6 +13,8 @@ use std::time::Duration;
 mod fake_gcs;
 #[path = "../tests/common/fake_tokens.rs"]
 mod fake_tokens;
+#[path = "../tests/common/gcs_faults.rs"]
+mod gcs_faults;
 #[path = "../tests/common/http.rs"]
 mod http;
 

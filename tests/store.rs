@@ -20,6 +20,8 @@ mod fake_gcs;
 mod fake_tokens;
 #[path = "store/faults.rs"]
 mod faults;
+#[path = "common/gcs_faults.rs"]
+mod gcs_faults;
 #[path = "common/http.rs"]
 mod http;
 #[path = "store/suite.rs"]

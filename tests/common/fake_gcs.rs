@@ -1,6 +1,6 @@
-//! Google Cloud Storage's JSON API in memory, as far as the lake uses it, with faults at chosen requests.
+//! Google Cloud Storage's JSON API in memory, as far as the lake uses it.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -9,56 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::gcs_faults::Faults;
+pub use super::gcs_faults::{Ask, Fault};
 use super::http::{HttpAnswer, HttpRequest, HttpServer, Reply};
 
 /// Chunks of an upload are stored in multiples of this.
 const QUANTUM: usize = 256 << 10;
 /// So many requests come before a late one takes effect.
 const LATE: usize = 20;
-
-/// What a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ask {
-    /// An upload in one request.
-    Insert,
-    /// The beginning of a resumable upload.
-    Begin,
-    /// A chunk of one.
-    Chunk,
-    /// How much of one is stored.
-    Question,
-    Read,
-    Stat,
-    List,
-    Delete,
-}
-
-/// What goes wrong with a request.
-#[derive(Debug, Clone)]
-pub enum Fault {
-    /// Nothing is done; this status and reason are answered.
-    Refuse(u16, &'static str),
-    /// As `Refuse`, with a `Retry-After`.
-    RefuseFor(u16, &'static str),
-    /// The connection breaks before anything is done.
-    CutBefore,
-    /// All is done, then the connection breaks: the answer is lost.
-    CutAfter,
-    /// The connection breaks, and the request takes effect later, with its condition as it holds then.
-    Late,
-    /// All is done, and half of the answer arrives.
-    Truncate,
-    /// Nothing is done and nothing is answered.
-    Silence,
-    /// The content changes on its way in.
-    DamageIn,
-    /// The content changes on its way out; or the answer to a create tells a wrong checksum.
-    DamageOut,
-    /// Of a chunk only this many bytes are stored.
-    KeepOnly(usize),
-    /// The upload session is forgotten.
-    Forget,
-}
 
 #[derive(Debug, Clone)]
 pub struct Object {
@@ -80,7 +38,7 @@ struct Session {
 struct State {
     objects: BTreeMap<String, Object>,
     sessions: HashMap<String, Session>,
-    faults: Vec<(Ask, VecDeque<Fault>)>,
+    faults: Faults,
     log: Vec<(Ask, HttpRequest)>,
     created: u64,
     page: usize,
@@ -88,9 +46,6 @@ struct State {
     tokens: Option<HashSet<String>>,
     /// Whether listings, `x-goog-hash` and descriptions tell checksums.
     hashes: bool,
-    /// Of a thousand requests so many go wrong, by chance.
-    trouble: u64,
-    chance: u64,
     /// Requests whose sender knows nothing of their end, and how many requests come before they take effect.
     late: Vec<(usize, Ask, HttpRequest)>,
     /// Each request waits so long before it takes effect, and its answer so long after that.
@@ -113,7 +68,7 @@ impl FakeGcs {
     }
 
     pub async fn start_on(address: &str) -> std::io::Result<Self> {
-        let state = Arc::new(Mutex::new(State { page: 1000, hashes: true, chance: 1, ..State::default() }));
+        let state = Arc::new(Mutex::new(State { page: 1000, hashes: true, ..State::default() }));
         let shared = Arc::clone(&state);
         let server = HttpServer::start(address, move |request| {
             let state = Arc::clone(&shared);
@@ -136,14 +91,12 @@ impl FakeGcs {
 
     /// The next requests of this kind meet these faults, one each, in turn.
     pub fn inject(&self, ask: Ask, faults: impl IntoIterator<Item = Fault>) {
-        self.state().faults.push((ask, faults.into_iter().collect()));
+        self.state().faults.plan(ask, faults);
     }
 
     /// From now on `per_mille` of a thousand requests go wrong in one way or another.
     pub fn trouble(&self, per_mille: u64, seed: u64) {
-        let mut state = self.state();
-        state.trouble = per_mille;
-        state.chance = seed.max(1);
+        self.state().faults.trouble(per_mille, seed);
     }
 
     /// From now on requests, and their answers, are on their way for `delay` each.
@@ -235,7 +188,7 @@ impl State {
         };
         self.log.push((ask, HttpRequest { body: Vec::new(), ..request.clone() }));
         self.apply_late();
-        let fault = self.fault(ask);
+        let fault = self.faults.next(ask);
         match &fault {
             Some(Fault::Refuse(status, reason)) => {
                 return Reply::Answer(refusal(*status, reason, "a planned fault"));
@@ -283,28 +236,6 @@ impl State {
                 _ => self.late.push((requests - 1, ask, request)),
             }
         }
-    }
-
-    fn fault(&mut self, ask: Ask) -> Option<Fault> {
-        let planned = self.faults.iter_mut().filter(|(kind, _)| *kind == ask);
-        let planned = planned.filter_map(|(_, faults)| faults.pop_front()).next();
-        if planned.is_some() || self.trouble == 0 {
-            return planned;
-        }
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
-        if self.chance % 1000 >= self.trouble {
-            return None;
-        }
-        Some(match self.chance / 1000 % 6 {
-            0 => Fault::CutBefore,
-            1 => Fault::CutAfter,
-            2 => Fault::Truncate,
-            3 => Fault::Refuse(503, "backendError"),
-            4 if ask == Ask::Insert => Fault::Late,
-            _ => Fault::Refuse(429, "rateLimitExceeded"),
-        })
     }
 
     fn refuses(&self, request: &HttpRequest) -> Option<HttpAnswer> {
