@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use crate::schemas::batch::Activity;
 
-use super::intern::{NO_TEXT, Remaps, Tables, text_id};
+use super::intern::{NO_TEXT, Tables};
 use super::pane::{Panes, SongPlays};
+use super::remap::{Remaps, text_id};
 use super::settings::ChartSettings;
 use super::window::{MINUTE_MS, PLAUSIBLE, minute_of};
 

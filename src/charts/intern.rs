@@ -1,12 +1,11 @@
 //! Text, songs, users and who-was-active combinations as dense numbers, shared by all partitions.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
-use crate::schemas::{Dictionary, TextColumn};
+use crate::schemas::tuples::Tuples;
 
 /// Stands for "no text" where a text id is expected.
 pub(super) const NO_TEXT: u32 = u32::MAX;
@@ -77,18 +76,6 @@ const NEVER_SEEN: LastSeen = LastSeen { profile: NONE, id: NONE, pane: NONE };
 /// Not there (yet).
 const NONE: u32 = u32::MAX;
 
-/// More than there are states: there are few profiles, and this keeps their look-up in the first-level cache.
-const PROFILE_PLACES: usize = 256;
-
-#[derive(Debug)]
-struct LastProfiles([(Profile, u32); PROFILE_PLACES]);
-
-impl Default for LastProfiles {
-    fn default() -> Self {
-        Self([([NO_TEXT; 3], NONE); PROFILE_PLACES])
-    }
-}
-
 /// All interners. A row's look-ups are arranged to touch one small entry each, for with millions of users what
 /// they cost is cache misses.
 #[derive(Debug, Default)]
@@ -103,10 +90,7 @@ pub(super) struct Tables {
     /// By user: the combination seen last. Most rows repeat it.
     last: Vec<LastSeen>,
     panes: u32,
-    profiles: Vec<Profile>,
-    profile_index: Index<Profile>,
-    /// By place, see [`Tables::profile_number`]: the profile met there last, and its number.
-    last_profiles: LastProfiles,
+    profiles: Tuples<3>,
     combinations: Vec<Combination>,
     /// Combinations, by (user, profile), of the users who have more than one.
     combination_index: Index<(u32, u32)>,
@@ -237,25 +221,13 @@ impl Tables {
     /// The number of a profile.
     #[inline]
     pub(super) fn profile_number(&mut self, profile: Profile) -> u32 {
-        let [level, gender, state] = profile;
-        let place = (level ^ gender << 1 ^ state << 2) as usize % PROFILE_PLACES;
-        let (last, number) = self.last_profiles.0[place];
-        if last == profile && number != NONE {
-            return number;
-        }
-        let next = self.profiles.len() as u32;
-        let number = *self.profile_index.entry(profile).or_insert(next);
-        if number == next {
-            self.profiles.push(profile);
-        }
-        self.last_profiles.0[place] = (profile, number);
-        number
+        self.profiles.profile_number(profile)
     }
 
     /// The profile of a number.
     #[inline]
     pub(super) fn profile(&self, number: u32) -> Profile {
-        self.profiles.get(number as usize).copied().unwrap_or([NO_TEXT; 3])
+        self.profiles.get(number).unwrap_or([NO_TEXT; 3])
     }
 
     /// The combination of a user (number) and a profile (number).
@@ -413,89 +385,5 @@ impl BitSet {
                 })
             })
         })
-    }
-}
-
-const UNSEEN: u32 = u32::MAX - 1;
-
-/// For each dictionary that batches came with: its keys as text ids, so that a row costs no hash.
-#[derive(Debug, Default)]
-pub(super) struct Remaps {
-    known: Vec<Remap>,
-}
-
-#[derive(Debug)]
-struct Remap {
-    /// The weak reference keeps the address from being given to another dictionary.
-    dictionary: Weak<Dictionary>,
-    texts: Vec<u32>,
-    /// Some keys have no text id: a compaction dropped theirs.
-    has_unseen: bool,
-}
-
-impl Remaps {
-    /// Follows a compaction.
-    pub(super) fn renumber(&mut self, new: &Renumbering) {
-        for id in self.known.iter_mut().flat_map(|remap| &mut remap.texts) {
-            *id = new.texts.get(*id as usize).copied().filter(|&id| id != NO_TEXT).unwrap_or(UNSEEN);
-        }
-        self.known.iter_mut().for_each(|remap| remap.has_unseen = remap.texts.contains(&UNSEEN));
-    }
-
-    /// Makes sure that every key of `rows` has its text id; returns the place of the column's remap.
-    pub(super) fn prepare(
-        &mut self,
-        texts: &mut Texts,
-        column: &TextColumn,
-        rows: std::ops::Range<usize>,
-    ) -> usize {
-        let place = self.place_of(&column.dictionary);
-        let (Some(remap), Some(keys)) = (self.known.get_mut(place), column.keys.get(rows)) else {
-            return place;
-        };
-        let values = column.dictionary.read();
-        for key in remap.texts.len()..values.len() {
-            remap.texts.push(values.get(key as u32).map_or(NO_TEXT, |text| texts.intern(text)));
-        }
-        if remap.has_unseen {
-            for &key in keys {
-                if let (Some(&UNSEEN), Some(text)) = (remap.texts.get(key as usize), values.get(key)) {
-                    remap.texts[key as usize] = texts.intern(text);
-                }
-            }
-        }
-        place
-    }
-
-    /// The text ids by key, of a place that [`Remaps::prepare`] returned.
-    pub(super) fn texts(&self, place: usize) -> &[u32] {
-        self.known.get(place).map_or(&[], |remap| &remap.texts)
-    }
-
-    fn place_of(&mut self, dictionary: &Arc<Dictionary>) -> usize {
-        let address = Arc::as_ptr(dictionary);
-        if let Some(place) = self.known.iter().position(|remap| remap.dictionary.as_ptr() == address) {
-            return place;
-        }
-        self.known.push(Remap {
-            dictionary: Arc::downgrade(dictionary),
-            texts: Vec::new(),
-            has_unseen: false,
-        });
-        self.known.len() - 1
-    }
-
-    /// Drops the remaps of dictionaries that nobody else holds any more.
-    pub(super) fn purge(&mut self) {
-        self.known.retain(|remap| remap.dictionary.strong_count() > 0);
-    }
-}
-
-/// The text id of `key`; [`NO_TEXT`] for null and for keys that the dictionary does not have.
-#[inline]
-pub(super) fn text_id(texts: &[u32], key: u32) -> u32 {
-    match texts.get(key as usize) {
-        Some(&id) if id != UNSEEN => id,
-        _ => NO_TEXT,
     }
 }

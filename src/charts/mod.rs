@@ -19,6 +19,7 @@ mod intern;
 mod pane;
 mod query;
 mod rank;
+mod remap;
 mod search;
 mod settings;
 mod snapshot;

@@ -8,7 +8,8 @@ use crate::schemas::batch::Activity;
 
 use super::answer::Coverage;
 use super::fold::{Counters, PartitionState};
-use super::intern::{Live, Remaps, Tables};
+use super::intern::{Live, Tables};
+use super::remap::Remaps;
 use super::search::Search;
 use super::settings::ChartSettings;
 use super::snapshot::{self, SnapshotError};

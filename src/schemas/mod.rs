@@ -7,6 +7,7 @@ pub mod column;
 pub mod decode;
 pub mod dictionary;
 pub mod field;
+pub mod tuples;
 
 pub mod auth;
 pub mod listen;

@@ -5,20 +5,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::arena::TextArena;
 use super::counts::{CountTables, Row};
 use super::error::EncodeError;
 use crate::schemas::batch::Activity;
 use crate::schemas::column::NULL_KEY;
+use crate::schemas::tuples::Tuples;
 use crate::schemas::{Dictionary, TextColumn};
 
 /// Length of a pane, milliseconds.
 const PANE_MS: i64 = 60_000;
-
-/// Places of profiles in [`Tuples::last`]: more than there are states.
-const PROFILE_PLACES: usize = 256;
 
 /// Text ids are given out from 0 up, so this one is never reached.
 const UNSEEN: u32 = u32::MAX - 1;
@@ -70,8 +66,7 @@ impl Counts {
         let groups = level.rows.iter().zip(&gender.rows).zip(&state.rows);
         for ((row, &ts), ((&level, &gender), &state)) in rows.zip(ts).zip(groups) {
             if let Some(user) = activity.user_id.get(row) {
-                let place = (level ^ gender << 1 ^ state << 2) as usize % PROFILE_PLACES;
-                let profile = profiles.number([level, gender, state], place);
+                let profile = profiles.profile_number([level, gender, state]);
                 active.push(
                     u128::from(pane(ts)?) << 96 | u128::from(ascending(user)) << 32 | u128::from(profile),
                 );
@@ -84,7 +79,7 @@ impl Counts {
     pub fn into_tables(self) -> CountTables {
         let Self { texts, songs, profiles, mut plays, mut active, .. } = self;
         let ranks = Ranks::of(&texts);
-        let (songs, profiles) = (songs.ranked(&ranks), profiles.ranked(&ranks));
+        let (songs, profiles) = (ranked(&songs, &ranks), ranked(&profiles, &ranks));
         for play in &mut plays {
             *play = *play & !u64::from(u32::MAX) | u64::from(songs.rank(*play as u32));
         }
@@ -124,59 +119,18 @@ fn descended(value: u64) -> i64 {
     (value ^ 1 << 63) as i64
 }
 
-/// Tuples of text ids, numbered as they come.
-#[derive(Debug)]
-struct Tuples<const N: usize> {
-    numbers: HashMap<[u32; N], u32, foldhash::fast::RandomState>,
-    tuples: Vec<[u32; N]>,
-    /// By place: the tuple met there last, which spares most look-ups in `numbers`.
-    last: Vec<([u32; N], u32)>,
-}
-
-impl<const N: usize> Default for Tuples<N> {
-    fn default() -> Self {
-        Self { numbers: HashMap::default(), tuples: Vec::new(), last: Vec::new() }
-    }
-}
-
-impl<const N: usize> Tuples<N> {
-    /// The tuple's number. `place` may be any small number that equal tuples have in common and few others.
-    #[inline]
-    fn number(&mut self, tuple: [u32; N], place: usize) -> u32 {
-        match self.last.get(place) {
-            Some((last, number)) if *last == tuple => *number,
-            _ => self.find(tuple, place),
+/// The tuples in order of their texts.
+fn ranked<const N: usize>(tuples: &Tuples<N>, ranks: &Ranks) -> RankedTuples<N> {
+    let ranked = |tuple: &[u32; N]| tuple.map(|id| ranks.rank(id));
+    let mut ordered: Vec<([u32; N], u32)> = tuples.all().iter().map(ranked).zip(0..).collect();
+    ordered.sort_unstable();
+    let mut by_number = vec![0; ordered.len()];
+    for (rank, (_, number)) in (0_u32..).zip(&ordered) {
+        if let Some(slot) = by_number.get_mut(*number as usize) {
+            *slot = rank;
         }
     }
-
-    fn find(&mut self, tuple: [u32; N], place: usize) -> u32 {
-        let Self { numbers, tuples, last } = self;
-        let number = *numbers.entry(tuple).or_insert_with(|| {
-            tuples.push(tuple);
-            (tuples.len() - 1) as u32
-        });
-        if place >= last.len() {
-            last.resize((place + 1).next_power_of_two(), ([UNSEEN; N], 0));
-        }
-        if let Some(slot) = last.get_mut(place) {
-            *slot = (tuple, number);
-        }
-        number
-    }
-
-    /// The tuples in order of their texts.
-    fn ranked(&self, ranks: &Ranks) -> RankedTuples<N> {
-        let ranked = |tuple: &[u32; N]| tuple.map(|id| ranks.rank(id));
-        let mut ordered: Vec<([u32; N], u32)> = self.tuples.iter().map(ranked).zip(0..).collect();
-        ordered.sort_unstable();
-        let mut by_number = vec![0; ordered.len()];
-        for (rank, (_, number)) in (0_u32..).zip(&ordered) {
-            if let Some(slot) = by_number.get_mut(*number as usize) {
-                *slot = rank;
-            }
-        }
-        RankedTuples { by_number, by_rank: ordered.into_iter().map(|(tuple, _)| tuple).collect() }
-    }
+    RankedTuples { by_number, by_rank: ordered.into_iter().map(|(tuple, _)| tuple).collect() }
 }
 
 struct RankedTuples<const N: usize> {

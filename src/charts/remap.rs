@@ -1,0 +1,90 @@
+//! From the dictionary keys that batches come with to the charts' own text ids.
+
+use std::sync::{Arc, Weak};
+
+use super::intern::{NO_TEXT, Renumbering, Texts};
+use crate::schemas::{Dictionary, TextColumn};
+
+const UNSEEN: u32 = u32::MAX - 1;
+
+/// For each dictionary that batches came with: its keys as text ids, so that a row costs no hash.
+#[derive(Debug, Default)]
+pub(super) struct Remaps {
+    known: Vec<Remap>,
+}
+
+#[derive(Debug)]
+struct Remap {
+    /// The weak reference keeps the address from being given to another dictionary.
+    dictionary: Weak<Dictionary>,
+    texts: Vec<u32>,
+    /// Some keys have no text id: a compaction dropped theirs.
+    has_unseen: bool,
+}
+
+impl Remaps {
+    /// Follows a compaction.
+    pub(super) fn renumber(&mut self, new: &Renumbering) {
+        for id in self.known.iter_mut().flat_map(|remap| &mut remap.texts) {
+            *id = new.texts.get(*id as usize).copied().filter(|&id| id != NO_TEXT).unwrap_or(UNSEEN);
+        }
+        self.known.iter_mut().for_each(|remap| remap.has_unseen = remap.texts.contains(&UNSEEN));
+    }
+
+    /// Makes sure that every key of `rows` has its text id; returns the place of the column's remap.
+    pub(super) fn prepare(
+        &mut self,
+        texts: &mut Texts,
+        column: &TextColumn,
+        rows: std::ops::Range<usize>,
+    ) -> usize {
+        let place = self.place_of(&column.dictionary);
+        let (Some(remap), Some(keys)) = (self.known.get_mut(place), column.keys.get(rows)) else {
+            return place;
+        };
+        let values = column.dictionary.read();
+        for key in remap.texts.len()..values.len() {
+            remap.texts.push(values.get(key as u32).map_or(NO_TEXT, |text| texts.intern(text)));
+        }
+        if remap.has_unseen {
+            for &key in keys {
+                if let (Some(&UNSEEN), Some(text)) = (remap.texts.get(key as usize), values.get(key)) {
+                    remap.texts[key as usize] = texts.intern(text);
+                }
+            }
+        }
+        place
+    }
+
+    /// The text ids by key, of a place that [`Remaps::prepare`] returned.
+    pub(super) fn texts(&self, place: usize) -> &[u32] {
+        self.known.get(place).map_or(&[], |remap| &remap.texts)
+    }
+
+    fn place_of(&mut self, dictionary: &Arc<Dictionary>) -> usize {
+        let address = Arc::as_ptr(dictionary);
+        if let Some(place) = self.known.iter().position(|remap| remap.dictionary.as_ptr() == address) {
+            return place;
+        }
+        self.known.push(Remap {
+            dictionary: Arc::downgrade(dictionary),
+            texts: Vec::new(),
+            has_unseen: false,
+        });
+        self.known.len() - 1
+    }
+
+    /// Drops the remaps of dictionaries that nobody else holds any more.
+    pub(super) fn purge(&mut self) {
+        self.known.retain(|remap| remap.dictionary.strong_count() > 0);
+    }
+}
+
+/// The text id of `key`; [`NO_TEXT`] for null and for keys that the dictionary does not have.
+#[inline]
+pub(super) fn text_id(texts: &[u32], key: u32) -> u32 {
+    match texts.get(key as usize) {
+        Some(&id) if id != UNSEEN => id,
+        _ => NO_TEXT,
+    }
+}
