@@ -117,9 +117,7 @@ pub(super) fn decode(
         };
         row.put_text(mark.index, *plan.raw_of.get(mark.index)?, keys);
     }
-    if let Some(steady) = &plan.steady {
-        scratch.steady.learn(steady, row, json);
-    }
+    scratch.steady.learn(&plan.steady, row, json);
     Some(())
 }
 
@@ -134,16 +132,15 @@ fn scan(plan: &Plan, interners: &Interners, scratch: &mut Scratch, row: &mut Row
     loop {
         let (place, pattern) = find_member(plan, row, load16(json, at), next)?;
         row.mark(pattern.bit);
-        let start = at;
-        let steady = plan.steady.as_ref();
-        let known = steady.and_then(|plan| scratch.steady.replay(plan, row, pattern.bit, json, start));
+        let known = scratch.steady.replay(&plan.steady, row, pattern.bit, json, at);
         (at, next) = match known {
             Some(found) => found,
-            None => (member(interners, scratch, row, pattern, json, at + pattern.len)?, place + 1),
+            None => {
+                let end = member(interners, scratch, row, pattern, json, at + pattern.len)?;
+                scratch.steady.scanned(&plan.steady, pattern.bit, (at, end), place + 1);
+                (end, place + 1)
+            }
         };
-        if let (None, Some(steady)) = (known, steady) {
-            scratch.steady.scanned(steady, pattern.bit, (start, at), next);
-        }
         match json.get(at)? {
             b',' => at += 1,
             b'}' => break,

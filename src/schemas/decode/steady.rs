@@ -42,26 +42,26 @@ const REST: u32 = 16 * TRIAL;
 #[derive(Debug)]
 pub(super) struct SteadyPlan {
     /// Index of the field that names the session.
-    session: usize,
+    session: Option<usize>,
     /// Bit of the member that a stretch begins with.
     first: u32,
     /// Bits of all members that may be part of it.
     bits: u32,
     /// Their indices.
-    indices: [usize; MEMBERS],
+    indices: Vec<usize>,
 }
 
 impl SteadyPlan {
-    /// `index_of` gives the index of a field by its column's name. None if the type lacks one of them.
-    pub(super) fn new(index_of: impl Fn(&str) -> Option<usize>) -> Option<Self> {
-        let session = index_of("session_id")?;
-        let mut indices = [0; MEMBERS];
-        let mut bits = 0;
-        for (place, column) in indices.iter_mut().zip(COLUMNS) {
-            *place = index_of(column)?;
-            bits |= 1 << *place;
+    /// `index_of` gives the index of a field by its column's name.
+    pub(super) fn new(index_of: impl Fn(&str) -> Option<usize>) -> Self {
+        let indices: Vec<usize> = COLUMNS.iter().filter_map(|column| index_of(column)).collect();
+        let bit = |index: &usize| 1 << index;
+        Self {
+            session: index_of("session_id"),
+            first: indices.first().map_or(0, bit),
+            bits: indices.iter().map(bit).fold(0, |bits, bit| bits | bit),
+            indices,
         }
-        Some(Self { session, first: 1 << indices[0], bits, indices })
     }
 
     #[cfg(test)]
@@ -143,7 +143,7 @@ impl Steady {
         }
         self.stretch = Stretch { start: at, end: at, ..NOWHERE };
         self.judge();
-        let session = row.integer(plan.session)?;
+        let session = row.integer(plan.session?)?;
         let Slot { session: owner, stretch, values, bytes } = self.slots.get(slot_of(session))?;
         let bytes = bytes.get(..stretch.end - stretch.start)?;
         let known = *owner == session && !bytes.is_empty() && json.get(at..)?.starts_with(bytes);
@@ -202,7 +202,8 @@ impl Steady {
     #[inline(never)]
     fn remember(&mut self, plan: &SteadyPlan, row: &Row, json: &[u8]) {
         let Stretch { start, end, .. } = self.stretch;
-        let (Some(session), Some(bytes)) = (row.integer(plan.session), json.get(start..end)) else { return };
+        let session = plan.session.and_then(|index| row.integer(index));
+        let (Some(session), Some(bytes)) = (session, json.get(start..end)) else { return };
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, FREE);
         }
@@ -210,7 +211,9 @@ impl Steady {
         let Some(to) = slot.bytes.get_mut(..bytes.len()) else { return };
         to.copy_from_slice(bytes);
         (slot.session, slot.stretch) = (session, self.stretch);
-        slot.values = plan.indices.map(|index| row.bits_of(index));
+        for (value, &index) in slot.values.iter_mut().zip(&plan.indices) {
+            *value = row.bits_of(index);
+        }
     }
 }
 
