@@ -30,6 +30,7 @@ const BASE: Bounds = Bounds {
 };
 
 const TWO: Bounds = Bounds { writers: 2, ..BASE };
+const LONGER: Bounds = Bounds { records: 3, ..TWO };
 const EXPIRING: Bounds = Bounds { expiries: 1, ..TWO };
 const GROWING: Bounds = Bounds { records: 1, appends: 1, ..TWO };
 const ANEW: Bounds = Bounds { writers: 1, recreations: 1, ..BASE };
@@ -38,6 +39,7 @@ const HINTS: Bounds = Bounds { hints: true, ..TWO };
 const SCENARIOS: &[(&str, Bounds)] = &[
     ("three writers", BASE),
     ("two writers", TWO),
+    ("three records", LONGER),
     ("crash", Bounds { crashes: 1, ..TWO }),
     ("fault", Bounds { faults: 1, ..TWO }),
     ("crash and fault", Bounds { records: 1, longest: 1, crashes: 1, faults: 1, ..TWO }),
@@ -74,6 +76,7 @@ macro_rules! scenarios {
 scenarios! {
     three_writers: "three writers",
     two_writers: "two writers",
+    three_records: "three records",
     crash: "crash",
     fault: "fault",
     crash_and_fault: "crash and fault",
@@ -93,6 +96,7 @@ const RULES: &[(&str, Mutant, Bounds, &str)] = &[
     ("Counts are made of what stands", Mutant::CountOwnRows, EXPIRING, "counts-equal-data"),
     ("Counts are written last", Mutant::CountsFirst, EXPIRING, "counts-equal-data"),
     ("A hint counts only if the ledger bears it out", Mutant::BelieveHint, HINTS, "receipt-before-next"),
+    ("Reading goes on at the head's end", Mutant::SkipTo, LONGER, "contiguous"),
     ("The log's end is read after the head", Mutant::LogBeforeHead, GROWING, "never-refused"),
     ("The topic id is read before each decision", Mutant::SkipIdentity, ANEW, "decision-equals-log"),
 ];
