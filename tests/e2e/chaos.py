@@ -7,8 +7,6 @@ The same seed gives the same schedule of faults; what each of them strikes is th
 
 import argparse
 import collections
-import http.client
-import json
 import pathlib
 import random
 import re
@@ -18,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 
+import bucket
 import chaos_events
 from harness import Broker, Engine, Process, fake_gcs, variables, wait_until
 
@@ -106,25 +104,8 @@ class Bucket:
 
     def fetch(self):
         """A folder with all objects, copied out over HTTP."""
-        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.endpoint).netloc, timeout=60)
-        base, prefix, token = "/storage/v1/b/fake-bucket/o", "some/prefix/", ""
-        while token is not None:
-            query = urllib.parse.urlencode({"prefix": prefix, "pageToken": token} if token else {"prefix": prefix})
-            page = json.loads(self._get(connection, f"{base}?{query}"))
-            for item in page.get("items", []):
-                path = self.root / item["name"].removeprefix(prefix)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(self._get(connection, f"{base}/{urllib.parse.quote(item['name'], safe='')}?alt=media"))
-            token = page.get("nextPageToken")
+        bucket.copy(self.endpoint, "some/prefix/", self.root)
         return self.root
-
-    @staticmethod
-    def _get(connection, path):
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read()
-        assert answer.status == 200, f"{path}: {answer.status} {body[:200]}"
-        return body
 
 
 class Member:

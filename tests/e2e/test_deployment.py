@@ -9,12 +9,12 @@ import ssl
 import subprocess
 import threading
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import duckdb
 import pytest
 
+import bucket
 import image
 import truth
 from harness import ROOT, Process, SecureBroker, fake_gcs, free_ports, replay, variables, wait_until
@@ -172,30 +172,16 @@ def test_the_whole_chain_with_the_production_configuration(secure_broker, google
     # Who carries no token of the metadata server gets nothing.
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(f"{endpoint}/storage/v1/b/fake-bucket/o", timeout=5)
-    copy_lake(endpoint, metadata, tmp_path / "lake")
+    bucket.copy(endpoint, "music/", tmp_path / "lake", token(metadata))
     build_marts(tmp_path / "lake", tmp_path / "charts_of_music.duckdb")
 
 
-def copy_lake(endpoint, metadata, folder):
-    """The bucket's lake into a folder, as `gcloud storage cp -r gs://fake-bucket/music` would bring it."""
+def token(metadata):
+    """What the metadata server gives the engine, too."""
     service = "computeMetadata/v1/instance/service-accounts/default/token"
     asked = urllib.request.Request(f"http://{metadata}/{service}", headers={"Metadata-Flavor": "Google"})
     with urllib.request.urlopen(asked, timeout=5) as answer:
-        headers = {"Authorization": f"Bearer {json.load(answer)['access_token']}"}
-
-    def get(path):
-        request = urllib.request.Request(f"{endpoint}/storage/v1/b/fake-bucket/o{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read()
-
-    page = ""
-    while page is not None:
-        listed = json.loads(get(f"?prefix=music/&pageToken={urllib.parse.quote(page)}" if page else "?prefix=music/"))
-        for item in listed.get("items", []):
-            path = folder / item["name"].removeprefix("music/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(get(f"/{urllib.parse.quote(item['name'], safe='')}?alt=media"))
-        page = listed.get("nextPageToken")
+        return json.load(answer)["access_token"]
 
 
 def build_marts(lake, marts):
