@@ -53,8 +53,7 @@ build: ## Build the program and what the tests run beside it (development profil
 	$(CARGO) build --locked --bins --example fake_gcs
 
 .PHONY: demo
-demo: packages ## Listeners, broker, engine, lake and live page in one process: no cloud, no account (DEMO_FLAGS, see `demo --help`)
-	$(CARGO) build --locked --bins --example fake_gcs
+demo: packages build ## Listeners, broker, engine, lake and live page in one process: no cloud, no account (DEMO_FLAGS, see `demo --help`)
 	@$(TARGET)/debug/beatlytica demo $(DEMO_FLAGS)
 
 .PHONY: lint
