@@ -1,7 +1,6 @@
 """Airflow in an environment, a home and a time of its own, and a small lake that the engine wrote."""
 
 import datetime
-import http.server
 import json
 import os
 import pathlib
@@ -9,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -18,7 +16,7 @@ DAGS = ROOT / "infra" / "airflow" / "dags"
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "dbt"), str(DAGS)]
 
 from beatlytica_batch import markers  # noqa: E402
-from harness import Broker, Engine, binary, replay, wait_until  # noqa: E402
+from harness import Broker, Engine, QuietHandler, binary, replay, serve, wait_until  # noqa: E402
 
 import part  # noqa: E402
 from clock import Clock  # noqa: E402
@@ -38,18 +36,14 @@ class Channel:
     def __enter__(self):
         self.texts = texts = []
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 texts.append(json.loads(body)["text"])
                 self.send_response(204)
                 self.end_headers()
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
         self.connection = json.dumps({"conn_type": "http", "host": f"http://127.0.0.1:{self.server.server_port}/hook"})
         return self
 

@@ -1,7 +1,6 @@
 """A world of stand-ins in which the deployment's scripts run for real."""
 
 import json
-import os
 import pathlib
 import re
 import subprocess

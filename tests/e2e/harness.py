@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -160,6 +161,20 @@ class SecureBroker(Broker):
 
     def tool(self, name, *arguments):
         super().tool(name, "--command-config", str(self.secrets / "admin.properties"), *arguments)
+
+
+class QuietHandler(http.server.BaseHTTPRequestHandler):
+    """A handler that says nothing of the requests it gets."""
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(handler):
+    """An HTTP server on a free port of the loopback address (`server_port`); `shutdown` ends it."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 class TokenBroker(Broker):

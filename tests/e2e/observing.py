@@ -1,18 +1,16 @@
 """Prometheus and Alertmanager from Debian's packages, beside the engine; rules with all durations scaled down."""
 
-import http.server
 import json
 import pathlib
 import re
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
 
 import yaml
 
-from harness import ROOT, Process, free_ports, variables, wait_until
+from harness import ROOT, Process, QuietHandler, free_ports, serve, variables, wait_until
 from tables import TABLES
 
 INFRA = ROOT / "infra"
@@ -71,19 +69,15 @@ class Hook:
         self.messages = []
         hook = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.messages.append((self.path, json.loads(body)))
                 self.send_response(200)
                 self.end_headers()
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serve(Handler)
+        self.port = self.server.server_port
 
     def heard(self, path, status):
         """Names of alerts that came to `path` with `status`."""
@@ -214,3 +208,12 @@ def event(ts, number):
         "ts": ts, "userId": user, "sessionId": user, "level": ("free", "paid")[user % 2], "gender": "FM"[user % 3 % 2],
         "state": ("CA", "NY", "TX")[user % 3], "artist": f"artist {user % 41}", "song": f"song {user % 83}", "duration": 180.5,
     })
+
+
+def records(folder, count=200, line=event):
+    """A file for each topic."""
+    files = {}
+    for table in TABLES:
+        files[table] = [folder / f"{table}.jsonl"]
+        files[table][0].write_text("".join(line(1_700_000_000_000 + number, number) + "\n" for number in range(count)))
+    return files

@@ -5,21 +5,18 @@ of the rules is one second here.
 """
 
 import contextlib
-import http.server
 import os
 import pathlib
 import re
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 
 import truth
-from harness import ROOT, Engine, SecureBroker, fake_gcs, free_ports, replay, wait_until
-from observing import Load, Watch, alerts, event
-from tables import TABLES
+from harness import ROOT, Engine, QuietHandler, SecureBroker, fake_gcs, free_ports, replay, serve, wait_until
+from observing import Load, Watch, alerts, event, records
 from test_alerts import QUICK
 
 #: Alert -> the fault that made it fire, and how many seconds later it fired.
@@ -133,10 +130,7 @@ def test_event_times_that_stand_still(broker, tmp_path):
 @quick
 def test_retention_that_passes_the_engine(broker, tmp_path):
     engine = Engine(broker, tmp_path / "engine", **QUICK)
-    files = {}
-    for table in TABLES:
-        files[table] = [tmp_path / f"{table}.jsonl"]
-        files[table][0].write_text("".join(event(1_700_000_000_000, number) + "\n" for number in range(500)))
+    files = records(tmp_path, 500)
     replay(broker, tmp_path, files, 1)
     engine.start("run", "--exit-at-end").succeed(120)
     replay(broker, tmp_path, files, 1)
@@ -196,25 +190,18 @@ def test_credentials_that_are_refused(tmp_path):
             pass
 
 
-class Exported(contextlib.AbstractContextManager):
-    """A file of figures, served as the node exporter does."""
+@contextlib.contextmanager
+def exported(path):
+    """A file of figures, served as the node exporter does; gives the port."""
+    class Handler(QuietHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(path.read_bytes())
 
-    def __init__(self, path):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(path.read_bytes())
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __exit__(self, *_):
-        self.server.shutdown()
+    server = serve(Handler)
+    yield server.server_port
+    server.shutdown()
 
 
 def marts(engine, folder):
@@ -237,17 +224,13 @@ def marts(engine, folder):
 
 
 def test_counts_that_were_changed_behind_the_engines_back(broker, tmp_path):
-    files = {}
-    for table in TABLES:
-        files[table] = [tmp_path / f"{table}.jsonl"]
-        files[table][0].write_text("".join(event(1_700_000_000_000, number) + "\n" for number in range(500)))
-    replay(broker, tmp_path, files, 1)
+    replay(broker, tmp_path, records(tmp_path, 500), 1)
     engine = Engine(broker, tmp_path / "engine", **QUICK)
     engine.start("run", "--exit-at-end").succeed(120)
     figures = marts(engine, tmp_path)
-    with Exported(figures) as served:
+    with exported(figures) as port:
         fault = "a count object in the lake is changed behind the engine's back"
-        with watch(tmp_path, served.port, fault, "BeatlyticaCountsDiffer") as watching:
+        with watch(tmp_path, port, fault, "BeatlyticaCountsDiffer") as watching:
             agree = lambda: len(watching.query("beatlytica_reconciliation_differing_groups == 0")) == 2
             wait_until(lambda: agree() and not watching.firing(), "counts that agree", 30)
             watching.began = time.time()

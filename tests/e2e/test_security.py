@@ -9,23 +9,12 @@ import subprocess
 import urllib.error
 import urllib.request
 
-import pytest
-
 import truth
 from harness import ROOT, Engine, SecureBroker, TokenBroker, replay, wait_until
-from observing import event
+from observing import event, records
 from tables import TABLES
 
 TOKEN = "a-token-of-some-length"
-
-
-def records(folder, count=200, line=event):
-    """A file for each topic."""
-    files = {}
-    for table in TABLES:
-        files[table] = [folder / f"{table}.jsonl"]
-        files[table][0].write_text("".join(line(1_700_000_000_000 + number, number) + "\n" for number in range(count)))
-    return files
 
 
 def acls():
