@@ -85,7 +85,7 @@ class Watched:
         self.engine_is_down = False
 
     def open(self, path="/?window=1h", viewport=DESK, ready="#rows tr", **options):
-        context = self.browser.new_context(viewport=viewport, locale="en-GB", timezone_id="UTC", **options)
+        context = self.browser.new_context(viewport=viewport, **{"locale": "en-GB", "timezone_id": "UTC", **options})
         self.contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
@@ -297,6 +297,12 @@ def test_nothing_is_wider_than_the_screen(watched, width):
         "nodes => nodes.filter(node => node.scrollWidth > node.clientWidth + 1 && node.clientWidth).map(node => node.textContent)",
     )
     assert not cut, f"numbers are cut: {cut}"
+
+
+@pytest.mark.parametrize("locale, shown", [("en-GB", r"\d,\d{3}"), ("de-DE", r"\d\.\d{3}"), ("fr-FR", "\\d\u202f\\d{3}")])
+def test_numbers_are_written_as_the_reader_does(watched, locale, shown):
+    page = watched.open(locale=locale)
+    expect(page.locator("#plays")).to_have_text(re.compile(rf"^{shown}$"))
 
 
 def test_the_theme_is_remembered(watched):

@@ -203,8 +203,12 @@ fn a_seed_gives_the_same_bytes_everywhere() {
         assert!(records.len() > 5_000, "{}", records.len());
         XxHash3_64::oneshot(records.bytes())
     };
-    let found = [hash(Compat::Eventsim, Trends::default(), 0.0), hash(Compat::Clean, Trends::default(), 0.0)];
+    let found = [
+        hash(Compat::Eventsim, Trends::default(), 0.0),
+        hash(Compat::Clean, Trends::default(), 0.0),
+        hash(Compat::Clean, Trends::lively(), 0.3),
+    ];
     assert_eq!(found, EXPECTED, "a change of the model or of the world: note it in CHANGELOG.md");
 }
 
-const EXPECTED: [u64; 2] = [91_630_852_220_051_429, 18_204_206_564_382_743_661];
+const EXPECTED: [u64; 3] = [91_630_852_220_051_429, 18_204_206_564_382_743_661, 1_354_909_268_985_875_117];
