@@ -1,13 +1,15 @@
 """The simulator's three outputs, its disorder, and the engine behind it."""
 
 import json
+import re
 import signal
 import subprocess
 
 import duckdb
 import pytest
+import yaml
 
-from harness import binary, wait_until
+from harness import ROOT, binary, wait_until
 from lake import scan
 from tables import TABLES
 
@@ -20,6 +22,13 @@ def simulate(*arguments, code=0, **environment):
     )
     assert ended.returncode == code, ended.stderr.decode()
     return ended
+
+
+def compose_command(service, **variables):
+    """How infra/compose.yaml starts a service, its variables filled in."""
+    command = yaml.safe_load((ROOT / "infra" / "compose.yaml").read_text())["services"][service]["command"]
+    filled = lambda match: variables.get(match[1], match[2])
+    return [re.sub(r"\$\{(\w+):-([^}]*)\}", filled, part) for part in map(str, command)]
 
 
 def lines(folder, table, end="jsonl"):
@@ -106,10 +115,9 @@ def test_records_reach_their_topics_and_the_lake(broker, engine, tmp_path):
 
 
 def test_live_simulation_ends_cleanly(broker, engine):
-    """The past at once, then live; a signal ends it with everything delivered."""
+    """As compose starts it, with more listeners, and some past at once; a signal ends it with everything delivered."""
     beat = engine(broker, "live", decode__repair="false")
-    live = ["--kafka", "--create-partitions", "2", "--users", "20000", "--from", "0.05", "--end", "never", "--pace", "live"]
-    with beat.start("simulate", *live) as process:
+    with beat.start(*compose_command("simulator", USERS="20000"), "--from", "0.05") as process:
         with beat.start("run") as running:
             def newest():
                 answer = beat.get("/api/v1/charts/songs?window=5m&limit=1")
