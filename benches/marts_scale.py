@@ -1,6 +1,6 @@
 """How the marts scale: time and memory of the first build and of one more hour, on a lake made for it.
 
-    marts_scale.py [--plays 100000000] [--hours 672] [--folder .cache/marts-scale] [--memory 6GB]
+    marts_scale.py [--plays 100000000] [--hours 672] [--folder .cache/marts-scale] [--memory 10GB]
 
 Writes a lake in the engine's format (sessions of twelve plays and two other pages), builds the marts without those tagged
 nightly, adds an hour, and builds again. Does the same with a tenth of the hours, the hour as large: the second increment
@@ -162,7 +162,7 @@ def main():
     arguments.add_argument("--plays", type=int, default=100_000_000)
     arguments.add_argument("--hours", type=int, default=672)
     arguments.add_argument("--folder", type=pathlib.Path, default=ROOT / ".cache" / "marts-scale")
-    arguments.add_argument("--memory", default="6GB")
+    arguments.add_argument("--memory", default="10GB")
     given = arguments.parse_args()
     plays_an_hour = given.plays // given.hours
     short = measure(given.folder / "short", plays_an_hour, max(2, given.hours // 10), given.memory)

@@ -38,6 +38,11 @@
 {% macro duckdb__add_days(date, days) %}cast({{ date }} + to_days(cast({{ days }} as integer)) as date){% endmacro %}
 {% macro bigquery__add_days(date, days) %}date_add({{ date }}, interval {{ days }} day){% endmacro %}
 
+{# For a common table expression that is read more than once: DuckDB would otherwise write its rows down. #}
+{% macro inlined() %}{{ return(adapter.dispatch('inlined')()) }}{% endmacro %}
+{% macro duckdb__inlined() %}not materialized{% endmacro %}
+{% macro bigquery__inlined() %}{% endmacro %}
+
 {% macro add_hours(time, hours) %}{{ return(adapter.dispatch('add_hours')(time, hours)) }}{% endmacro %}
 {% macro duckdb__add_hours(time, hours) %}({{ time }} + to_hours({{ hours }})){% endmacro %}
 {% macro bigquery__add_hours(time, hours) %}timestamp_add({{ time }}, interval {{ hours }} hour){% endmacro %}

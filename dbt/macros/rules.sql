@@ -1,17 +1,43 @@
 {# Rules that more than one model applies. #}
 
 {#
-  Which copy of an event a record is: 1 for the first, by where it stands in Kafka. Copies agree in listener, session, place in
-  the session and time (and in the columns given besides); records without session or place are no copies of each other.
+  Common table expressions that end with `numbered`: the rows of `records`, which copy of an event each is: 1 for the first, by where it
+  stands in Kafka. Copies agree in listener, session, place in the session and time (and in the columns given, those of `same` never
+  null); records without session or place are no copies of each other.
+
+  Only what may be a copy is sorted: a window over everything would write a long history's records to disk, all their columns. So
+  `records` is read several times, and should be {{ inlined() }}.
 #}
-{% macro copy_number(besides=[]) -%}
-  case
-    when session_id is null or item_in_session is null then 1
-    else row_number() over (
-      partition by {{ (besides + ['user_id', 'session_id', 'item_in_session', 'ts']) | join(', ') }}
+{% macro numbered_copies(same=[], besides=[]) -%}
+{%- set key = same + ['session_id', 'item_in_session', 'ts'] %}
+repeated as (
+  select {{ key | join(', ') }}
+  from records
+  where session_id is not null and item_in_session is not null
+  group by {{ key | join(', ') }}
+  having count(*) > 1
+),
+
+numbered as (
+  select
+    *,
+    cast(1 as bigint) as copy_number
+  from records
+  where not exists (select 1 from repeated where {{ equal_in(key) }})
+  union all
+  select
+    *,
+    row_number() over (
+      partition by {{ (key + besides + ['user_id']) | join(', ') }}
       order by kafka_epoch, kafka_partition, kafka_offset
-    )
-  end
+    ) as copy_number
+  from records
+  where exists (select 1 from repeated where {{ equal_in(key) }})
+)
+{%- endmacro %}
+
+{% macro equal_in(columns) -%}
+  {%- for column in columns %}repeated.{{ column }} = records.{{ column }}{% if not loop.last %} and {% endif %}{% endfor -%}
 {%- endmacro %}
 
 {#

@@ -11,7 +11,7 @@ with receipted as (
   where kind = 'data' and {{ in_periods(hours) }}
 ),
 
-records as (
+records as {{ inlined() }} (
   {%- for table, special in [
     ('listen_events', {'auth': 'auth'}),
     ('page_view_events', {'auth': 'auth', 'page': 'page', 'status': 'status'}),
@@ -45,9 +45,9 @@ records as (
   union all
   {%- endif %}
   {%- endfor %}
-)
+),
 
-select
-  *,
-  {{ copy_number(['source_table', 'page']) }} as copy_number
-from records
+{{ numbered_copies(same=['source_table'], besides=['page']) }}
+
+select *
+from numbered

@@ -13,13 +13,13 @@ with receipted as (
   where kind = 'data' and table_name = 'listen_events' and {{ in_periods(hours) }}
 ),
 
-records as (
-  select
-    *,
-    {{ copy_number() }} as copy_number
+records as {{ inlined() }} (
+  select *
   from {{ ref('stg_listen_events') }}
   where {{ in_lake_hours(hours) }} and lake_object in (select receipted.object_name from receipted)
 ),
+
+{{ numbered_copies() }},
 
 places as (
   select distinct
@@ -41,16 +41,16 @@ sequence as (
 
 measured as (
   select
-    records.*,
-    {{ ms_between('records.ts', 'sequence.next_ts') }} as gap_ms,
-    least(cast(round(records.duration * 1000) as bigint), {{ var('max_song_ms') }}) as length_ms
-  from records
+    numbered.*,
+    {{ ms_between('numbered.ts', 'sequence.next_ts') }} as gap_ms,
+    least(cast(round(numbered.duration * 1000) as bigint), {{ var('max_song_ms') }}) as length_ms
+  from numbered
   left join sequence
     on
-      records.session_id = sequence.session_id
-      and records.item_in_session = sequence.item_in_session
-      and records.ts = sequence.ts
-  where records.copy_number = 1
+      numbered.session_id = sequence.session_id
+      and numbered.item_in_session = sequence.item_in_session
+      and numbered.ts = sequence.ts
+  where numbered.copy_number = 1
 ),
 
 heard as (

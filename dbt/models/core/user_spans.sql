@@ -5,15 +5,58 @@
 ) }}
 {%- set hours = changed_periods() %}
 
-with seen as (
+with seen as {{ inlined() }} (
+  select
+    event_date,
+    event_hour,
+    user_id,
+    level,
+    gender,
+    state,
+    first_name,
+    last_name,
+    registration,
+    ts,
+    session_id,
+    item_in_session,
+    source_table,
+    kafka_epoch,
+    kafka_partition,
+    kafka_offset
+  from {{ ref('events') }}
+  where {{ in_periods(hours) }} and user_id is not null
+),
+
+-- Few users change within an hour; only their events have to be sorted.
+changed as (
+  select
+    user_id,
+    event_hour
+  from seen
+  group by user_id, event_hour
+  having
+    min(level) != max(level)
+    or min(gender) != max(gender)
+    or min(state) != max(state)
+    or count(level) not in (0, count(*))
+    or count(gender) not in (0, count(*))
+    or count(state) not in (0, count(*))
+),
+
+compared as (
   select
     *,
     row_number() over user_hour as place,
     lag(level) over user_hour as level_before,
     lag(gender) over user_hour as gender_before,
     lag(state) over user_hour as state_before
-  from {{ ref('events') }}
-  where {{ in_periods(hours) }} and user_id is not null
+  from seen
+  where
+    exists (
+      select 1
+      from changed
+      where changed.user_id = seen.user_id and changed.event_hour = seen.event_hour
+    )
   window user_hour as (
     partition by user_id, event_hour
     order by ts, session_id, item_in_session, source_table, kafka_epoch, kafka_partition, kafka_offset
@@ -22,7 +65,16 @@ with seen as (
 
 numbered as (
   select
-    *,
+    event_date,
+    event_hour,
+    user_id,
+    level,
+    gender,
+    state,
+    first_name,
+    last_name,
+    registration,
+    ts,
     sum(
       case
         when
@@ -34,7 +86,26 @@ numbered as (
         else 0
       end
     ) over (partition by user_id, event_hour order by place rows between unbounded preceding and current row) as span_number
+  from compared
+  union all
+  select
+    event_date,
+    event_hour,
+    user_id,
+    level,
+    gender,
+    state,
+    first_name,
+    last_name,
+    registration,
+    ts,
+    1 as span_number
   from seen
+  where not exists (
+    select 1
+    from changed
+    where changed.user_id = seen.user_id and changed.event_hour = seen.event_hour
+  )
 )
 
 select
