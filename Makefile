@@ -266,7 +266,9 @@ test-slow: setup dashboards-schema ## What every run has no time for: more cases
 	@$(MAKE) --no-print-directory airflow-whole
 
 # This crate alone is built anew, optimised as for a release but for LTO; what it depends on is there from the tests.
-INSTRUCTIONS = CARGO_INCREMENTAL=0 $(CARGO) build --locked --example instructions --config profile.dev.package.beatlytica.opt-level=3
+AS_RELEASED = profile.dev.package.beatlytica
+INSTRUCTIONS = CARGO_INCREMENTAL=0 $(CARGO) build --locked --example instructions --config $(AS_RELEASED).opt-level=3 \
+	  --config $(AS_RELEASED).debug-assertions=false --config $(AS_RELEASED).overflow-checks=false --config $(AS_RELEASED).debug=false
 
 .PHONY: bench
 bench: bench-micro bench-pipeline ## Measure the hot path's steps, and the whole engine
