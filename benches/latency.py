@@ -4,6 +4,7 @@ A replay fills the topic at the rate; beside it, one sender for each partition h
 with the present time as `ts`, twelve times a second. A poller asks the chart for the probes' songs again and again: a probe is
 visible once `last_played` has reached its `ts`. The producer's linger (20 ms at most) and the poller's interval are in the figures. Beside
 them stands what the engine's own metric says (`beatlytica_count_latency_seconds`: from the broker's timestamp until the count).
+With `--history` another topic holds so many events of the day before when the engine starts: probes are taken while it catches up.
 Run by `make bench-latency`.
 """
 
@@ -20,12 +21,13 @@ import time
 import urllib.request
 import zlib
 
-from load import TOPICS, Shape, write_events
+from load import DAY_MS, TOPICS, Shape, write_events
 from measure import ROOT, rounded
 
 from harness import Broker, Engine, Process, binary, replay, variables, wait_until
 
 TOPIC = "listen_events"
+HISTORY_TOPIC = "page_view_events"
 PARTITIONS = 4
 PROBES_PER_SECOND = 12
 #: A replay at this rate hands over line by line.
@@ -76,10 +78,11 @@ class Poller(threading.Thread):
     def run(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         while not self.over.is_set():
-            connection.request("GET", "/api/v1/charts/songs?window=5m&limit=8&find=Latencyprobe")
+            connection.request("GET", "/api/v1/charts/songs?window=5m&limit=8&q=Latencyprobe")
             answer = connection.getresponse()
             body = answer.read()
             now = time.time() * 1000
+            assert answer.status in (200, 503), body
             if answer.status == 200:
                 self.polls += 1
                 for song in json.loads(body)["songs"]:
@@ -138,20 +141,28 @@ def wait_for_probes(poller, probers, deadline):
         time.sleep(0.1)
 
 
-def measure(rate, seconds, folder):
+def measure(rate, options, folder):
     """One rate, on a broker and an engine of its own."""
+    seconds, now_ms = options.seconds, int(time.time() * 1000)
     with Broker(folder / "kafka") as broker:
-        empty = folder / "empty"
+        empty, events, history = folder / "empty", folder / "events.jsonl", folder / "history.jsonl"
         empty.touch()
-        replay(broker, folder, {topic: [empty] for topic in TOPICS}, PARTITIONS)
-        events = folder / "events.jsonl"
-        write_events(events, Shape(rate * seconds, span_ms=seconds * 1000, start_ms=int(time.time() * 1000)), TOPIC, rate * seconds)
-        engine = Engine(broker, folder / "engine")
+        write_events(history, Shape(options.history, span_ms=DAY_MS, start_ms=now_ms - DAY_MS), HISTORY_TOPIC, options.history)
+        replay(broker, folder, {topic: [history if topic == HISTORY_TOPIC else empty] for topic in TOPICS}, PARTITIONS)
+        history.unlink()
+        write_events(events, Shape(rate * seconds, span_ms=seconds * 1000, start_ms=now_ms), TOPIC, rate * seconds)
+        engine = Engine(broker, folder / "engine", windows__max_ahead=options.max_ahead)
         with engine.start("run") as running:
-            wait_until(lambda: len((engine.get("/api/v1/status") or {"partitions": []})["partitions"]) == PARTITIONS * len(TOPICS), "the assignment", 60)
-            result = probe(rate, seconds, broker, engine, folder, events)
+            wait_until(lambda: covered(engine) == PARTITIONS * len(TOPICS), "all partitions being counted", 120)
+            result = probe(rate, options, broker, engine, folder, events)
             result["engine_cpu_seconds"] = cpu_seconds(running.child.pid)
         return result
+
+
+def covered(engine):
+    """Partitions that the charts count."""
+    answer = engine.get("/api/v1/charts/songs?window=5m&limit=1")
+    return answer and answer["partitions"]["covered"]
 
 
 def cpu_seconds(pid):
@@ -160,14 +171,33 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def probe(rate, seconds, broker, engine, folder, events):
+def read_history(engine, since):
+    """Seconds from `since` until all of the day before was read; keeps asking from a thread of its own."""
+    took = []
+
+    def watch():
+        status = engine.get("/api/v1/status") or {"partitions": []}
+        lags = [each["lag"] for each in status["partitions"] if each["topic"] == HISTORY_TOPIC]
+        return lags and all(lag == 0 for lag in lags)
+
+    def wait():
+        wait_until(watch, "the history being read", 600, every=0.2)
+        took.append(time.time() - since)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return took
+
+
+def probe(rate, options, broker, engine, folder, events):
     """Load, probes and polling at once."""
+    seconds, warm_up = options.seconds, 0 if options.history else WARM_UP_SECONDS
     probers = [Prober(broker, partition, folder / "probes.log") for partition in range(PARTITIONS)]
     poller = Poller(engine.port)
     poller.start()
     for prober in probers:
         prober.start()
     began, before = time.time(), metric(engine.port)
+    history = read_history(engine, began) if options.history else []
     load = Process(
         ["replay", str(events), "--topic", TOPIC, "--rate", str(rate)], variables({"kafka.brokers": broker.address}), folder / "load.log",
     )
@@ -179,13 +209,14 @@ def probe(rate, seconds, broker, engine, folder, events):
     after = metric(engine.port)
     found, unseen = [], 0
     for prober in probers:
-        some, missing = latencies(prober, poller, (began + WARM_UP_SECONDS) * 1000)
+        some, missing = latencies(prober, poller, (began + warm_up) * 1000)
         found, unseen = found + some, unseen + missing
     found.sort()
     return {
         "asked_events_per_second": rate, "events_per_second": rate * seconds / ended.wall, "probes": len(found), "unseen": unseen,
         "polls_per_second": poller.polls / (time.time() - began),
         "milliseconds": {name: quantile(found, share) for name, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0))},
+        "history_events": options.history, "history_read_after_seconds": next(iter(history), None),
         "metric_seconds_at_most": {"p50": bucket_of(before, after, 0.5), "p99": bucket_of(before, after, 0.99)},
     }
 
@@ -194,12 +225,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=int, action="append", help="events a second; 1000, 100000 and 500000 without")
     parser.add_argument("--seconds", type=int, default=40)
+    parser.add_argument("--history", type=int, default=0, help="events of the day before that wait in another topic")
+    parser.add_argument("--max-ahead", default="6h", help="windows.max_ahead: how far live partitions may be ahead of the history")
     parser.add_argument("--json", type=pathlib.Path, default=ROOT / ".cache" / "bench" / "latency.json")
     options = parser.parse_args()
     results = []
     for rate in options.rate or (1_000, 100_000, 500_000):
         with tempfile.TemporaryDirectory(prefix="beatlytica-bench-") as temporary:
-            results.append(measure(rate, options.seconds, pathlib.Path(temporary)))
+            results.append(measure(rate, options, pathlib.Path(temporary)))
         print(json.dumps(rounded(results[-1])))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(rounded({"results": results}), indent=2) + "\n")

@@ -39,7 +39,8 @@ def events(spark, brokers, topic, in_python):
         .option("startingOffsets", "earliest").load()
     )
     repair = f.udf(repaired_in_python, StringType()) if in_python else repaired
-    rows = source.select(f.from_json(f.col("value").cast("string"), SCHEMA).alias("e"), "partition", "offset", "timestamp").select("e.*", "partition", "offset", "timestamp")
+    place = ("partition", "offset", "timestamp")
+    rows = source.select(f.from_json(f.col("value").cast("string"), SCHEMA).alias("e"), *place).select("e.*", *place)
     return (
         rows.withColumn("artist", repair(f.col("artist"))).withColumn("song", repair(f.col("song")))
         .withColumn("time", f.timestamp_millis("ts"))
