@@ -301,6 +301,30 @@ bench-pipeline: bench-build ## Measure the engine beside a bare librdkafka drain
 bench-latency: bench-build ## Measure the time from an event's sending until the API counts it (BENCH_FLAGS, see benches/latency.py --help)
 	$(BENCH) benches/latency.py $(BENCH_FLAGS)
 
+.PHONY: bench-growth
+bench-growth: bench-build ## Measure CPU, memory and restarts over partitions, songs, listeners and more (BENCH_FLAGS, see benches/growth.py --help)
+	$(BENCH) benches/growth.py $(BENCH_FLAGS)
+
+PEERS := .cache/peers
+
+$(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml
+	@mkdir -p $(PEERS)
+	$(PYTHON) -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check pyspark==4.2.0
+	for peer in spark flink; do \
+	  mvn -q -B -Dstyle.color=never -f benches/peers/$$peer/pom.xml dependency:copy-dependencies \
+	    -DoutputDirectory="$(abspath $(PEERS))/$$peer" -DincludeScope=runtime || exit 1; \
+	done
+	@touch $@
+
+.PHONY: bench-peers
+bench-peers: bench-build $(PEERS)/.complete ## Run the same topic through Flink, Spark and DuckDB (needs a JDK; BENCH_FLAGS, see benches/peers/run.py --help)
+	$(BENCH) benches/peers/run.py $(BENCH_FLAGS)
+
+.PHONY: bench-report
+bench-report: ## Write the tables of docs/performance.md from the last runs
+	$(PYTHON) benches/report.py
+
 .PHONY: deny
 deny: ## Check licences, advisories and sources of all dependencies
 	@command -v cargo-deny >/dev/null || [ -x .cache/cargo/bin/cargo-deny ] || \

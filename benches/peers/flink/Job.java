@@ -13,7 +13,9 @@ class Job {
         boolean counts = arguments[4].equals("counts");
         Configuration settings = new Configuration();
         settings.setString("parallelism.default", String.valueOf(Runtime.getRuntime().availableProcessors()));
-        settings.setString("execution.checkpointing.interval", "120 s");
+        settings.setString("execution.checkpointing.interval", "30 s");
+        // A failure is to be seen, not tried again.
+        settings.setString("restart-strategy.type", "none");
         settings.setString("pipeline.object-reuse", "true");
         settings.setString("table.local-time-zone", "UTC");
         settings.setString("table.exec.mini-batch.enabled", "true");
