@@ -69,6 +69,7 @@ check: lint ## Format, lints and unit tests: the quick one
 test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked
+	@$(MAKE) --no-print-directory bench-instructions
 	@$(MAKE) --no-print-directory terraform-test
 	@$(MAKE) --no-print-directory deploy-test
 	@$(MAKE) --no-print-directory e2e
@@ -264,10 +265,65 @@ test-slow: setup dashboards-schema ## What every run has no time for: more cases
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib
 	@$(MAKE) --no-print-directory airflow-whole
 
+# This crate alone is built anew, optimised as for a release but for LTO; what it depends on is there from the tests.
+AS_RELEASED = profile.dev.package.beatlytica
+INSTRUCTIONS = CARGO_INCREMENTAL=0 $(CARGO) build --locked --example instructions --config $(AS_RELEASED).opt-level=3 \
+	  --config $(AS_RELEASED).debug-assertions=false --config $(AS_RELEASED).overflow-checks=false --config $(AS_RELEASED).debug=false
+
 .PHONY: bench
-bench: setup ## Measure the engine beside a bare librdkafka drain (BENCH_FLAGS, see benches/drain.py --help)
-	$(CARGO) build --locked --release --bin beatlytica --example bare_drain
-	BEATLYTICA_BIN="$(abspath $(TARGET))/release/beatlytica" $(VENV)/bin/python benches/drain.py $(BENCH_FLAGS)
+bench: bench-micro bench-pipeline ## Measure the hot path's steps, and the whole engine
+
+.PHONY: bench-micro
+bench-micro: ## Measure the hot path's steps by themselves: decoding, encoding, charts, simulating
+	$(CARGO) bench --locked
+
+.PHONY: bench-instructions
+bench-instructions: packages ## Count the hot path's instructions; over 5 % more than benches/instructions.json is a failure
+	$(INSTRUCTIONS)
+	$(PYTHON) benches/instructions.py $(TARGET)/debug/examples/instructions
+
+.PHONY: bench-accept
+bench-accept: packages ## Write benches/instructions.json anew
+	$(INSTRUCTIONS)
+	$(PYTHON) benches/instructions.py --accept $(TARGET)/debug/examples/instructions
+
+.PHONY: bench-build
+bench-build: setup
+	$(CARGO) build --locked --release --bin beatlytica --example bare_drain --example fake_gcs
+
+BENCH = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/release/beatlytica}" $(VENV)/bin/python
+
+.PHONY: bench-pipeline
+bench-pipeline: bench-build ## Measure the engine beside a bare librdkafka drain, by thread (BENCH_FLAGS, see benches/pipeline.py --help)
+	$(BENCH) benches/pipeline.py $(BENCH_FLAGS)
+
+.PHONY: bench-latency
+bench-latency: bench-build ## Measure the time from an event's sending until the API counts it (BENCH_FLAGS, see benches/latency.py --help)
+	$(BENCH) benches/latency.py $(BENCH_FLAGS)
+
+.PHONY: bench-growth
+bench-growth: bench-build ## Measure CPU, memory and restarts over partitions, songs, listeners and more (BENCH_FLAGS, see benches/growth.py --help)
+	$(BENCH) benches/growth.py $(BENCH_FLAGS)
+
+PEERS := .cache/peers
+
+$(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml
+	@mkdir -p $(PEERS)
+	$(PYTHON) -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check pyspark==4.2.0
+	for peer in spark flink; do \
+	  mvn -q -B -Dstyle.color=never -f benches/peers/$$peer/pom.xml dependency:copy-dependencies \
+	    -DoutputDirectory="$(abspath $(PEERS))/$$peer" -DincludeScope=runtime || exit 1; \
+	done
+	@touch $@
+
+.PHONY: bench-peers
+bench-peers: bench-build $(PEERS)/.complete ## Run the same topic through Flink, Spark and DuckDB (needs a JDK; BENCH_FLAGS, see benches/peers/run.py --help)
+	$(BENCH) benches/peers/run.py $(BENCH_FLAGS)
+
+.PHONY: bench-report
+bench-report: ## Write the tables of docs/performance.md from the last runs
+	$(PYTHON) benches/report.py
 
 .PHONY: deny
 deny: ## Check licences, advisories and sources of all dependencies

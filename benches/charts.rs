@@ -1,83 +1,13 @@
 //! Cost of the charts at a day of a million users: fold, queries, snapshot. `cargo bench --bench charts [events]`.
 
+#[path = "input/activity.rs"]
+mod activity;
+
 use std::hint::black_box;
-use std::sync::Arc;
 
+use activity::{BATCH, Generator, PARTITIONS, SONGS, USERS, sources};
 use beatlytica::charts::{At, ChartSettings, Charts, GroupBy, Window};
-use beatlytica::schemas::batch::OwnedActivity;
-use beatlytica::schemas::{Dictionary, EventKind, Int64Column, Source, TextColumn};
-
-const USERS: u64 = 1_000_000;
-const SONGS: u32 = 385_000;
-const PARTITIONS: i32 = 4;
-const BATCH: i64 = 10_000;
-const DAY_MS: i64 = 86_400_000;
-const BASE: i64 = 1_714_953_600_000;
-
-/// SplitMix64: a fixed sequence.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    /// A few songs get most of the plays.
-    fn song(&mut self) -> u32 {
-        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        (unit.powi(4) * f64::from(SONGS)) as u32
-    }
-}
-
-fn dictionary(count: u32, name: &str) -> Arc<Dictionary> {
-    let dictionary = Dictionary::default();
-    (0..count).for_each(|number| {
-        dictionary.push(&format!("{name} number {number}"));
-    });
-    Arc::new(dictionary)
-}
-
-/// What all batches of a run share.
-struct Generator {
-    random: Random,
-    small: Arc<Dictionary>,
-    artists: Arc<Dictionary>,
-    songs: Arc<Dictionary>,
-}
-
-impl Generator {
-    fn batch(&mut self, start: i64, of: i64) -> OwnedActivity {
-        let column = |dictionary: &Arc<Dictionary>| TextColumn::new(dictionary.clone());
-        let mut batch = OwnedActivity {
-            offsets: (start..start + BATCH).collect(),
-            timestamps: vec![-1; BATCH as usize],
-            ts: Vec::new(),
-            user_id: Int64Column::default(),
-            level: column(&self.small),
-            gender: column(&self.small),
-            state: column(&self.small),
-            song: None,
-        };
-        let (mut artist, mut song) = (column(&self.artists), column(&self.songs));
-        for offset in start..start + BATCH {
-            let jitter = (self.random.next() % 60_000) as i64;
-            batch.ts.push(BASE + (DAY_MS as f64 * offset as f64 / of as f64) as i64 - jitter);
-            let user = self.random.next() % USERS;
-            batch.user_id.push(Some(user as i64));
-            batch.level.keys.push((user % 2) as u32);
-            batch.gender.keys.push(2 + (user / 2 % 2) as u32);
-            batch.state.keys.push(4 + (user / 4 % 51) as u32);
-            let key = self.random.song();
-            song.keys.push(key);
-            artist.keys.push(key / 10);
-        }
-        batch.song = Some((artist, song));
-        batch
-    }
-}
+use beatlytica::schemas::EventKind;
 
 fn rss_mib() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -100,18 +30,10 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 fn main() {
     let events = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(8_000_000_i64);
     let of = events / i64::from(PARTITIONS);
-    let mut generator = Generator {
-        random: Random(7),
-        small: dictionary(64, "value"),
-        artists: dictionary(SONGS / 10 + 1, "artist"),
-        songs: dictionary(SONGS, "song"),
-    };
+    let mut generator = Generator::new(USERS, SONGS);
     let before = rss_mib();
     let mut charts = Charts::new(ChartSettings::default());
-    let topic = Arc::from("listen_events");
-    let sources: Vec<Source> = (0..PARTITIONS)
-        .map(|partition| Source { topic: Arc::clone(&topic), kind: EventKind::Listen, epoch: 1, partition })
-        .collect();
+    let sources = sources(EventKind::Listen);
     sources.iter().for_each(|source| charts.assign(source, 0));
     let (mut spent, mut rows, mut last_quarter) = (0.0, 0_i64, 0.0);
     for start in (0..of).step_by(BATCH as usize) {

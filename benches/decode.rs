@@ -4,6 +4,10 @@
 //! original order, so that dictionaries see their real variety), else records of the same shape made here.
 //! criterion's "thrpt" line gives events a second, the printed line before it ns an event.
 
+#[path = "input/lines.rs"]
+#[allow(dead_code, reason = "shared; each user takes a part")]
+mod lines;
+
 use std::hint::black_box;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,11 +16,12 @@ use std::time::{Duration, Instant};
 
 use beatlytica::schemas::{Decoder, EventKind, RawRecord, Source, record_hash};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use lines::made_line;
 
 const RECORDS: usize = 100_000;
 const BATCH: usize = 5_000;
 
-fn lines(kind: EventKind) -> Vec<Vec<u8>> {
+fn records(kind: EventKind) -> Vec<Vec<u8>> {
     match std::env::var_os("BEATLYTICA_EVENTSIM_DATA") {
         Some(folder) => read_lines(&Path::new(&folder).join(format!("{}.jsonl.zst", kind.table()))),
         None => (0..RECORDS).map(|turn| made_line(kind, turn)).collect(),
@@ -30,33 +35,6 @@ fn read_lines(path: &Path) -> Vec<Vec<u8>> {
     let lines = BufReader::new(decompressor).split(b'\n').take(RECORDS);
     let with_end = |line: std::io::Result<Vec<u8>>| [line.expect("a line"), vec![b'\n']].concat();
     lines.map(with_end).collect()
-}
-
-fn made_line(kind: EventKind, turn: usize) -> Vec<u8> {
-    let (song, user, zip) = (turn * 7919 % 10_000, turn * 104_729 % 20_000, turn * 613 % 30_000);
-    let song = format!(
-        r#""artist":"Artist {}","song":"Song number {song}","duration":{}.09995"#,
-        song / 3,
-        100 + song % 200
-    );
-    let visit = format!(r#""ts":{},"sessionId":{user}"#, 1_714_953_600_000 + turn as i64 * 1_000);
-    let page = r#","page":"NextSong","auth":"Logged In","method":"PUT","status":200"#;
-    let device = format!(
-        r#""level":"paid","itemInSession":{},"city":"City {}","zip":"{zip:05}","state":"CA","userAgent":"\"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_{}) AppleWebKit/537.77.4 (KHTML, like Gecko) Version/7.0.5 Safari/537.77.4\"","lon":-121.401102,"lat":38.662977"#,
-        turn % 90,
-        zip / 2,
-        turn % 80,
-    );
-    let listener = format!(
-        r#""userId":{user},"lastName":"Last{}","firstName":"First{}","gender":"M","registration":1714953600000"#,
-        user % 1000,
-        user % 3000,
-    );
-    let line = match kind {
-        EventKind::PageView => format!("{{{visit}{page},{device},{listener},{song}}}\n"),
-        _ => format!("{{{song},{visit},\"auth\":\"Logged In\",{device},{listener}}}\n"),
-    };
-    line.into_bytes()
 }
 
 /// Time that this thread has run on a processor, so that a busy machine counts for little; wall time where the kernel
@@ -85,7 +63,7 @@ fn pass(decoder: &mut Decoder, lines: &[Vec<u8>]) -> Duration {
 
 fn decode(criterion: &mut Criterion) {
     for kind in [EventKind::Listen, EventKind::PageView] {
-        let lines = lines(kind);
+        let lines = records(kind);
         let mut group = criterion.benchmark_group(kind.table());
         group.throughput(Throughput::Elements(lines.len() as u64)).sample_size(20);
         for (name, fast_path) in [("scanner", true), ("validating parser", false)] {

@@ -20,6 +20,7 @@ need maven command -v mvn
 need chromium command -v chromium
 need buildah command -v buildah
 need debootstrap command -v debootstrap
+need valgrind command -v valgrind
 need shellcheck command -v shellcheck
 need python3-venv python3 -c 'import ensurepip, venv'
 

@@ -387,8 +387,8 @@ async fn run_in_system(
             encoders: Arc::new(Encoders::new(cores, settings.lake.compression_level)),
             slot,
             gates: Mutex::default(),
-            workers: (0..cores).map(|_| Arbiter::new().handle()).collect(),
-            aggregator: Arbiter::new().handle(),
+            workers: (0..cores).map(|number| thread(format!("partitions-{number}"))).collect(),
+            aggregator: thread("windows".to_owned()),
             settings,
         };
         let closing = poller.clone();
@@ -419,6 +419,14 @@ async fn run_in_system(
     stop_server.stop(true).await;
     poller.closed().await;
     result.map_err(|why| anyhow::anyhow!(why))
+}
+
+/// A thread for actors, named for who looks at what the process's threads do (`top -H`).
+fn thread(name: String) -> ArbiterHandle {
+    let handle = Arbiter::new().handle();
+    // Where the kernel takes no name the thread keeps the one that it has.
+    handle.spawn_fn(move || drop(std::fs::write("/proc/thread-self/comm", name)));
+    handle
 }
 
 /// The first SIGTERM or SIGINT drains; a second one ends the process at once.

@@ -22,8 +22,8 @@ use crate::messages::{
     Unreadable,
 };
 use crate::metrics::Metrics;
-use crate::schemas::Source;
-use crate::status::StatusBoard;
+use crate::schemas::{EventBatch, Source};
+use crate::status::{StatusBoard, now_ms};
 
 /// One batch from each of some partitions; a consumer waits for the answer, so there is at most one of each.
 pub const MAILBOX: usize = 64;
@@ -272,12 +272,21 @@ impl WindowAggregator {
             Applied::Hole { expected } => Delivered::Rewind(expected),
             Applied::Folded { .. } | Applied::Known | Applied::Unassigned => {
                 self.hold_back();
+                if let Some(latency) = count_latency(batch, now_ms()) {
+                    self.metrics.count_latency.observe(latency);
+                }
                 Delivered::Taken
             }
         };
         self.metrics.fold.passed(batch.rows(), began.elapsed());
         answer
     }
+}
+
+/// Seconds for which the batch's first record has been in the log; none where the broker gave it no time.
+fn count_latency(batch: &EventBatch, now_ms: i64) -> Option<f64> {
+    let appended_ms = *batch.timestamps.first().filter(|&&appended_ms| appended_ms >= 0)?;
+    Some((now_ms - appended_ms).max(0) as f64 / 1000.0)
 }
 
 impl Handler<Attach> for WindowAggregator {
@@ -423,5 +432,30 @@ impl Handler<Halt> for WindowAggregator {
 
     fn handle(&mut self, _: Halt, ctx: &mut Context<Self>) {
         ctx.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schemas::{Decoder, EventKind, RawRecord};
+
+    /// A batch of listens that the broker took at these times.
+    fn batch(appended_ms: &[i64]) -> EventBatch {
+        let source = Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
+        let mut decoder = Decoder::new(Arc::new(source), false);
+        for (offset, &timestamp) in (0..).zip(appended_ms) {
+            let value = Some(&br#"{"ts":7}"#[..]);
+            decoder.push(RawRecord { offset, timestamp, key: None, value }, Vec::new);
+        }
+        decoder.finish(appended_ms.len() as i64)
+    }
+
+    #[test]
+    fn latency_is_the_first_records_age_in_seconds() {
+        assert_eq!(count_latency(&batch(&[1_000, 2_000]), 3_500), Some(2.5));
+        assert_eq!(count_latency(&batch(&[4_000]), 3_500), Some(0.0), "the broker's clock is ahead");
+        assert_eq!(count_latency(&batch(&[-1]), 3_500), None, "the broker gave no time");
+        assert_eq!(count_latency(&batch(&[]), 3_500), None);
     }
 }

@@ -66,6 +66,8 @@ pub struct Metrics {
     pub deliver: Stage,
     /// Into the windows.
     pub fold: Stage,
+    /// Seconds from a record's Kafka timestamp until the windows count it: of each batch's first record.
+    pub count_latency: Histogram,
     /// Cut, decided, written, receipted.
     pub upload: Stage,
     /// Uploads and the ledger.
@@ -112,7 +114,10 @@ impl Metrics {
         }
         let watermark =
             c.loose_gauge("watermark_timestamp_seconds", "Event-time watermark of all partitions.")?;
+        let help = "Time from a record's Kafka timestamp until the charts count it, of the first record of each batch.";
+        let count_latency = c.seconds("count_latency_seconds", help, &[], (0.001, 10))?;
         let metrics = Self {
+            count_latency: count_latency.with_label_values::<&str>(&[]),
             decode: stage("decode"),
             deliver: stage("deliver"),
             fold: stage("fold"),

@@ -1,6 +1,7 @@
 """Health by progress, the service manager's view, and clients that are too many or too slow."""
 
 import pathlib
+import re
 import resource
 import signal
 import socket
@@ -9,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness import Engine, wait_until
+from harness import Engine, replay, wait_until
 from observing import Load
 from test_alerts import QUICK
 
@@ -102,3 +103,24 @@ def test_a_thousand_streams_and_slow_clients_cost_little_and_hold_nothing_up(bro
                 client.close()
         wait_until(lambda: "beatlytica_http_streams 0\n" in metrics(), "the streams' end", 60)
         assert engine.get("/api/v1/status")["partitions"]
+
+
+def test_records_that_waited_in_the_log_are_seen_in_the_latency_of_counting(broker, engine, tmp_path):
+    events = tmp_path / "events.jsonl"
+    events.write_text("".join(f'{{"ts":1714953600000,"userId":{user},"artist":"A","song":"S"}}\n' for user in range(100)))
+    before_sending = time.time()
+    replay(broker, tmp_path, {"listen_events": [events]}, 1)
+    after_sending = time.time()
+    one = engine(broker, "latency")
+    waited = time.time() - after_sending
+    with one.start("run"):
+        wait_until(lambda: (one.get("/api/v1/status") or {}).get("records") == 100, "the records being read")
+        count = wait_until(lambda: metric(one, "beatlytica_count_latency_seconds_count"), "the records being counted")
+        mean = metric(one, "beatlytica_count_latency_seconds_sum") / count
+    assert waited <= mean <= time.time() - before_sending
+
+
+def metric(engine, name):
+    """The value of a series without labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{engine.port}/metrics", timeout=10) as answer:
+        return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE)[1])
