@@ -4,11 +4,12 @@ import signal
 
 from confluent_kafka import Producer
 
-from faults import PATIENCE, START, Lake, line
+from faults import PATIENCE, START, Cluster, Lake, line
 from harness import wait_until
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+YEAR_2100_MS = 4_102_444_800_000
 
 
 def stop(process):
@@ -107,3 +108,33 @@ def test_partitions_a_day_apart_in_event_time(cluster, tmp_path):
         lake.catches_up()
         stop(process)
     lake.judge()
+
+
+def test_a_poisoned_partition_and_the_year_2100(cluster, tmp_path):
+    """One partition turns malformed and stops; the others go on, past a time that moves no clock, and further than they may run ahead."""
+    cluster.create("mixed", 3)
+    odd = lambda number: line(number, YEAR_2100_MS + number if number == 500 else None)
+    cluster.send("mixed", range(1000), 0, odd)
+    cluster.send("mixed", range(1000, 2000), 2)
+    # What becomes of the bad partition's records is not judged here.
+    bad = Cluster(cluster.broker)
+    bad.partitions, bad.sent = cluster.partitions, {"mixed": []}
+    bad.send("mixed", range(2000, 2400), 1)
+    later = lambda hours: lambda number: line(number, START + hours * HOUR_MS + number * 1000)
+    lake = Lake(cluster, tmp_path / "mixed", "mixed")
+    with lake.start("run") as process:
+        lake.catches_up()
+        bad.send("mixed", range(2400, 6400), 1, lambda number: "{broken" if number % 4 else line(number))
+        wait_until(lambda: (lake.line(1) or {}).get("refused"), "the refusal", PATIENCE)
+        assert "do not decode" in lake.line(1)["refused"] and "offset " in lake.line(1)["refused"], lake.line(1)
+        newest = wait_until(lambda: lake.line(0)["newest"], "a newest event time", 10)
+        assert newest < "2024", "the year 2100 moved the clock"
+        for hours in (5, 10, 15):
+            cluster.send("mixed", range(7000 + hours * 100, 7100 + hours * 100), hours % 2 * 2, later(hours))
+            cluster.send("mixed", range(8000 + hours * 100, 8100 + hours * 100), 2 - hours % 2 * 2, later(hours))
+            lake.catches_up()
+        moved = lambda: (lake.get("/api/v1/status") or {}).get("watermark") or ""
+        wait_until(lambda: "2023-11-15T10" < moved() < "2024", "the watermark of those that go on", PATIENCE)
+        stop(process)
+    lake.judge(but=1)
+    assert [path.parent.parent.name for path in lake.lake.glob("lake/v1/mixed/event_date=2100-*/**/*.parquet")] == ["event_date=2100-01-01"]
