@@ -27,7 +27,7 @@ pub enum GroupEvent {
         lost: bool,
     },
     /// A topic that the settings name is not there (yet).
-    TopicMissing(String),
+    TopicMissing,
     /// The broker refuses the credentials or the access.
     Denied(String),
     /// The consumer cannot go on.

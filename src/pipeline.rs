@@ -84,7 +84,7 @@ fn writer() -> String {
 }
 
 /// The group consumer's settings. What the guarantees rest on is set last, so that no property overrides it.
-fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
+pub(crate) fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
     let mut config = client_config(&settings.kafka);
     // A queue is bounded for each partition, by the messages' own bytes: librdkafka's bookkeeping takes about as much
     // again for records of some 500 bytes. One fetched chunk, compressed four to five times, may come on top.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::partition_consumer::PartitionConsumer;
 use super::restart::{RestartHistory, RestartPolicy, Verdict};
-use super::topic_check::{OpenError, count_partitions, created_anew, open};
+use super::topic_check::{OpenError, count_partitions, created_anew, missing, open};
 use super::uploader::Uploader;
 use super::window_aggregator::WindowAggregator;
 use super::world::{Child, World};
@@ -72,6 +72,8 @@ pub struct Supervisor {
     /// Assigned and not ready yet.
     preparing: BTreeSet<TopicPartition>,
     assigned_once: bool,
+    /// The broker is being asked which topics are missing.
+    naming: bool,
     draining: bool,
     warned: HashMap<String, Instant>,
 }
@@ -91,6 +93,7 @@ impl Supervisor {
             partitions: BTreeMap::new(),
             preparing: BTreeSet::new(),
             assigned_once: false,
+            naming: false,
             draining: false,
             warned: HashMap::new(),
         }
@@ -111,6 +114,7 @@ impl Supervisor {
         let (log, store) = (Arc::clone(&world.log), Arc::clone(&world.store));
         let asked = partition.clone();
         let opening = async move {
+            crate::fault::point("supervisor.assign").await;
             loop {
                 match open(&*log, &*store, &asked).await {
                     Err(OpenError::Later(error)) => {
@@ -210,6 +214,27 @@ impl Supervisor {
         }));
     }
 
+    /// Some topic is missing; the client does not say which, so the broker is asked.
+    fn name_missing(&mut self, ctx: &mut Context<Self>) {
+        let Some(world) = &self.world else { return };
+        if std::mem::replace(&mut self.naming, true) {
+            return;
+        }
+        let (log, topics) = (Arc::clone(&world.log), self.settings.topics.keys().cloned().collect());
+        let asked = async move { missing(&*log, topics).await };
+        ctx.spawn(asked.into_actor(self).map(|missing, actor, ctx| {
+            actor.naming = false;
+            if missing.is_empty() {
+                // Created meanwhile, or the broker is gone; the client says it again if it is not found then.
+                return;
+            }
+            if actor.settings.exit_at_end {
+                return actor.finish(Err(missing.join("; ")), ctx);
+            }
+            missing.iter().for_each(|why| actor.warn_of(why));
+        }));
+    }
+
     fn tick(&mut self, ctx: &mut Context<Self>) {
         if let Some(world) = &self.world {
             world.board.rounds().supervisor.come();
@@ -295,6 +320,7 @@ impl Supervisor {
     fn reached_the_end(&self) -> bool {
         let Some(world) = &self.world else { return false };
         self.assigned_once
+            && !self.naming
             && self.preparing.is_empty()
             && self.partitions.iter().all(|(partition, entry)| {
                 let status = world.board.partition(partition);
@@ -373,11 +399,13 @@ impl Supervisor {
         });
         let drained = self.drain(&partitions);
         let released = async move {
+            crate::fault::point("supervisor.revoke").await;
             if !lost && !drained.await {
                 tracing::warn!(
                     "revoked partitions were not drained in time; their next owner reads on from the ledger"
                 );
             }
+            crate::fault::point("supervisor.release").await;
         };
         ctx.spawn(released.into_actor(self).map(move |(), actor, _| {
             for partition in &partitions {
@@ -403,11 +431,13 @@ impl Supervisor {
         }
     }
 
-    /// Whether `text` was not warned of within the last minute.
-    fn is_news(&mut self, text: &str) -> bool {
+    /// Warns, unless the same was warned of within the last minute.
+    fn warn_of(&mut self, why: &str) {
         let now = Instant::now();
         self.warned.retain(|_, at| now.duration_since(*at) < Duration::from_secs(60));
-        self.warned.insert(text.to_owned(), now).is_none()
+        if self.warned.insert(why.to_owned(), now).is_none() {
+            tracing::warn!(why, "kafka");
+        }
     }
 }
 
@@ -448,17 +478,9 @@ impl Handler<GroupEvent> for Supervisor {
                 self.count_rebalance(if lost { "lost" } else { "revoked" });
                 self.revoked(partitions, lost, ctx);
             }
-            GroupEvent::TopicMissing(why) if self.settings.exit_at_end => {
-                self.finish(Err(format!("{why}; create the topic, or correct kafka.topics")), ctx);
-            }
-            GroupEvent::TopicMissing(why) | GroupEvent::Denied(why) if !self.settings.exit_at_end => {
-                if self.is_news(&why) {
-                    tracing::warn!(why, "kafka");
-                }
-            }
-            GroupEvent::TopicMissing(why) | GroupEvent::Denied(why) | GroupEvent::Fatal(why) => {
-                self.finish(Err(why), ctx);
-            }
+            GroupEvent::TopicMissing => self.name_missing(ctx),
+            GroupEvent::Denied(why) if !self.settings.exit_at_end => self.warn_of(&why),
+            GroupEvent::Denied(why) | GroupEvent::Fatal(why) => self.finish(Err(why), ctx),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the supervisor asks about topics: may this one be read, and is it still the one that it was?
 
 use super::supervisor::TopicEpoch;
-use crate::kafka::{Log, TopicPartition};
+use crate::kafka::{Log, LogError, TopicPartition};
 use crate::lake::chain::{ChainError, open_epoch};
 use crate::lake::ledger::{EpochRecord, Refusal, check_identity};
 use crate::lake::store::Store;
@@ -66,4 +66,15 @@ pub(super) async fn count_partitions(log: &dyn Log, board: &StatusBoard, topics:
             Err(error) => tracing::debug!(topic, %error, "the topic's partitions are counted later"),
         }
     }
+}
+
+/// What to do about each of `topics` that the broker does not have.
+pub(super) async fn missing(log: &dyn Log, topics: Vec<String>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for topic in topics {
+        if let Err(error @ LogError::UnknownTopic(_)) = log.partitions(&topic).await {
+            missing.push(error.to_string());
+        }
+    }
+    missing
 }

@@ -91,7 +91,7 @@ impl Job {
     /// See [`UploadError`]; nothing needs to be undone.
     pub async fn run(self, range: Range) -> Result<Uploaded, UploadError> {
         let work = self.heartbeat.work();
-        crate::fault::point("uploader.decide").await;
+        crate::fault::point("uploader.cut").await;
         // Asked after the range's last record was read: a topic created anew since would have given other records.
         let identity = self.log.identity(&self.source.topic).await?;
         let ids = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
@@ -124,6 +124,7 @@ impl Job {
         work.beat();
         let records = self.encode(range, &decision)?;
         let receipt = self.chain.finish(&decision, records, counts, &ParquetCodec).await?;
+        crate::fault::point("uploader.hint").await;
         Ok(Uploaded { decision, receipt, outcome })
     }
 
@@ -132,6 +133,7 @@ impl Job {
         let before = self.head.as_ref().and_then(|head| head.clock_ms);
         let (table, future_limit, lateness_ms) = (self.source.kind, self.future_limit_ms, self.lateness_ms);
         let described = draft.range().to_string();
+        crate::fault::point("uploader.encode").await;
         let _queued = Queued::enter(&self.encoding);
         let (draft, range, counts) = self
             .encoders
@@ -148,6 +150,7 @@ impl Job {
                 Ok((draft, range, counts))
             })
             .await?;
+        crate::fault::point("uploader.decide").await;
         match self.chain.decide(&draft).await? {
             Decided::Own => Ok(Taken { decision: draft, range, counts: Some(counts), outcome: "own" }),
             Decided::Adopted(decision) if decision.end > self.end => Err(UploadError::Longer(decision)),

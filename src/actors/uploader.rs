@@ -118,7 +118,10 @@ impl Uploader {
                     Err(error) if error.is_transient() => {
                         tracing::warn!(%partition, %error, "recovery is tried again");
                     }
-                    other => return other,
+                    other => {
+                        crate::fault::point("uploader.recovered").await;
+                        return other;
+                    }
                 }
                 drop(work);
                 tokio::time::sleep(RETRY).await;

@@ -90,7 +90,10 @@ impl WindowAggregator {
             let quiet = now.duration_since(share.last_rows) >= self.settings.idle_after;
             // What is read but not yet counted is on its way here.
             let all_counted = line.at_end() && line.position().is_none_or(|position| status.end >= position);
-            self.charts.set_idle(&status.source, all_counted && (status.clock.is_none() || quiet));
+            // One that is stopped until an operator acts must not stop the others, which may only run so far ahead.
+            let stopped = line.refused().is_some();
+            let idle = stopped || all_counted && (status.clock.is_none() || quiet);
+            self.charts.set_idle(&status.source, idle);
             line.set_clock_ms(status.clock);
             line.tally.set_windows(&status.counters);
         }
@@ -102,7 +105,7 @@ impl WindowAggregator {
             let Some(line) = self.board.get(&partition_of(&status.source)) else { continue };
             line.set_idle(status.idle);
             // An idle partition whose records are all in the lake has no more of the hours behind the watermark.
-            if status.idle && line.head() == Some(status.end) {
+            if status.idle && line.refused().is_none() && line.head() == Some(status.end) {
                 self.mark(&status.source, watermark, status.end, ctx);
             }
         }

@@ -307,7 +307,7 @@ impl Loop {
         self.board.client().error(code);
         match code {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                self.events.push_back(GroupEvent::TopicMissing(error.to_string()));
+                self.events.push_back(GroupEvent::TopicMissing);
             }
             Some(
                 RDKafkaErrorCode::Authentication

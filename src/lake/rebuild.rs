@@ -36,8 +36,10 @@ pub async fn write_snapshot(
     snapshot: Vec<u8>,
 ) -> Result<(), StoreError> {
     let name = Name::State { chain: chain.clone(), end }.to_string();
+    crate::fault::point("snapshot.write").await;
     store.create(&name, snapshot.into()).await?;
     store.sync().await?;
+    crate::fault::point("snapshot.discard").await;
     for older in list_all(store, &chain.state_prefix()).await? {
         if older.name < name {
             store.discard(&older.name).await?;

@@ -1,6 +1,6 @@
 """An hour run by hand, then Airflow as it runs in service: on time, with late data and a killed task, and past its deadline.
 
-The clock of Airflow is set by the test (clock.py); the scheduler, its tasks, dbt and the lake are real.
+The clock of Airflow is set by the test (tests/e2e/clock.py); the scheduler, its tasks, dbt and the lake are real.
 """
 
 import datetime

@@ -3,6 +3,7 @@
 import pytest
 
 import truth
+from faults import Cluster
 from harness import Broker, Engine, replay
 from tables import PARTITIONS, TABLES
 
@@ -45,6 +46,13 @@ def broker(tmp_path):
     """An empty broker."""
     with Broker(tmp_path / "kafka") as broker:
         yield broker
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A broker for a whole file of faults; each test has topics of its own."""
+    with Broker(tmp_path_factory.mktemp("cluster") / "kafka", KAFKA_MIN_SESSION_MS="1000") as broker:
+        yield Cluster(broker).prepare()
 
 
 @pytest.fixture

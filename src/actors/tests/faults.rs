@@ -19,7 +19,7 @@ fn survive(point: &'static str, fault: Fault, actor: &'static str) {
         engine.drain().await;
         assert_eq!(engine.restarts(actor), 1, "restarts of {actor} after {fault:?} at {point}");
         engine.check_lake().await;
-        if fault == Fault::Hang && point != "uploader.recover" && point != "aggregator.rebuild" {
+        if fault == Fault::Hang && !point.starts_with("uploader.recover") && point != "aggregator.rebuild" {
             let refused = engine.broker.refused.load(Ordering::Relaxed);
             assert!(refused > 0, "no mailbox was full while {point} hung");
         }
@@ -64,6 +64,17 @@ fn a_panic_between_decision_and_objects_loses_nothing() {
 #[test]
 fn an_upload_that_hangs_before_its_objects_is_replaced() {
     survive("uploader.write", Fault::Hang, "uploader");
+}
+
+#[test]
+fn an_upload_that_fails_or_hangs_at_any_other_step_loses_nothing() {
+    let steps =
+        ["uploader.cut", "uploader.encode", "chain.object", "chain.counts", "chain.receipt", "uploader.hint"];
+    for point in steps.into_iter().chain(["uploader.recovered"]) {
+        for fault in [Fault::Panic, Fault::Hang] {
+            survive(point, fault, "uploader");
+        }
+    }
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl Chain {
         counts: Vec<NewObject>,
         codec: &dyn ObjectCodec,
     ) -> Result<Receipt, ChainError> {
+        crate::fault::point("chain.counts").await;
         let counts = self.put_all(decision, decision.count_objects(), ready(counts), codec).await?;
         let mut receipts: HashMap<String, ReceiptObject> =
             records.into_iter().chain(counts).map(|put| (put.receipt.name.clone(), put.receipt)).collect();
@@ -135,6 +136,7 @@ impl Chain {
 
     async fn put(&self, object: NewObject, codec: &dyn ObjectCodec) -> Result<Put, ChainError> {
         let own = Put { receipt: object.receipt(), foreign: false };
+        crate::fault::point("chain.object").await;
         if self.store.create(&object.name, object.body.clone()).await? == Created::New {
             return Ok(own);
         }
@@ -179,6 +181,7 @@ impl Chain {
         let body = receipt.to_bytes(&name)?;
         Receipt::parse(&name, &body, decision)?;
         self.store.sync().await?;
+        crate::fault::point("chain.receipt").await;
         let standing = self.create_or_read(&name, body).await?;
         self.store.sync().await?;
         match standing {

@@ -158,6 +158,9 @@ impl Inner {
             return Ok(Created::Exists);
         }
         let parent = target.parent().unwrap_or(&self.root);
+        if !parent.is_dir() {
+            self.check_nothing_vanished(name)?;
+        }
         fs::create_dir_all(parent).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
             _ => error,
@@ -175,6 +178,27 @@ impl Inner {
         };
         self.note(name);
         Ok(created)
+    }
+
+    /// The root and the ledger's folders, once there, never go by the engine's doing. Made anew they would be a ledger
+    /// without its beginning.
+    fn check_nothing_vanished(&self, name: &str) -> io::Result<()> {
+        let folders = self.lock();
+        for folder in Path::new(name).ancestors().skip(1) {
+            let ours = folder.as_os_str().is_empty() || folder.starts_with("ledger");
+            if ours && folders.durable.contains(folder) && !self.root.join(folder).is_dir() {
+                let folder = self.root.join(folder);
+                return Err(io::Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "the folder {} was deleted or unmounted under the engine; put it back, or start the engine \
+                         anew to fill a new lake with what the broker still holds",
+                        folder.display()
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Notes the folders whose sync makes `name` durable: its own, and the parents of folders that may be new.
@@ -353,6 +377,30 @@ mod tests {
         fs::remove_dir_all(root.path().join("a/b/d")).unwrap();
         assert!(store.sync().await.is_err());
         assert_eq!(touched(), ["a/b", "a/b/c", "a/b/d"]);
+    }
+
+    #[tokio::test]
+    async fn a_ledger_that_vanished_is_not_begun_anew_under_way() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().join("lake")).unwrap();
+        for name in ["ledger/v1/t/0", "lake/v1/t/0", "state/v1/t/0"] {
+            store.create(name, Bytes::new()).await.unwrap();
+        }
+        store.sync().await.unwrap();
+        // What is no ledger may be tidied away.
+        for folder in ["lake/lake", "lake/state"] {
+            fs::remove_dir_all(root.path().join(folder)).unwrap();
+        }
+        assert_eq!(store.create("lake/v1/t/0", Bytes::new()).await.unwrap(), Created::New);
+        assert_eq!(store.create("ledger/v1/other/0", Bytes::new()).await.unwrap(), Created::New);
+        fs::rename(root.path().join("lake/ledger"), root.path().join("away")).unwrap();
+        let error = store.create("ledger/v1/t/1", Bytes::new()).await.unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains("put it back"), "{error}");
+        fs::rename(root.path().join("away"), root.path().join("lake/ledger")).unwrap();
+        assert_eq!(store.create("ledger/v1/t/1", Bytes::new()).await.unwrap(), Created::New);
+        fs::remove_dir_all(root.path().join("lake")).unwrap();
+        assert!(store.create("state/v1/t/1", Bytes::new()).await.is_err());
+        assert!(!root.path().join("lake").exists());
     }
 
     #[test]

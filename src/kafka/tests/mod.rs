@@ -1,5 +1,7 @@
 //! The client's own behaviour that reading relies on, against librdkafka's mock cluster.
 
+mod trouble;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

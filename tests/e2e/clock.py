@@ -1,4 +1,4 @@
-"""A wall clock that the test sets, for Airflow and all that it starts: an hour need not be waited for, and the lake's is now."""
+"""A wall clock that the test sets, for a process and all that it starts: an hour need not be waited for."""
 
 import datetime
 import mmap
