@@ -321,7 +321,8 @@ impl Handler<Begin> for WindowAggregator {
         match self.charts.restore(&begin.source, &snapshot) {
             Ok(end) => Some(end),
             Err(error) => {
-                tracing::info!(%error, "snapshot not used; the lake is read instead");
+                let snapshot = ChainKey::from(&*begin.source).state_prefix();
+                tracing::info!(snapshot, %error, "snapshot not used; the lake is read instead");
                 None
             }
         }
