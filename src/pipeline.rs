@@ -35,7 +35,7 @@ use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed};
 use crate::kafka::{Log, TopicPartition, token};
-use crate::lake::chain::{Chain, open_next_epoch};
+use crate::lake::chain::{Chain, check_layout, open_next_epoch};
 use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
@@ -468,6 +468,7 @@ pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
     let consumer = Arc::new(config.create_with_context(poller::GroupContext::default())?);
     System::new().block_on(async {
         let store = open_store(&settings, &Arc::default()).await?;
+        check_layout(&*store).await?;
         let log = KafkaLog::new(consumer, &config)?;
         let identity = log.identity(topic).await?;
         let partitions = crate::kafka::topics::partitions(&settings.kafka, topic)?.unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::supervisor::TopicEpoch;
 use crate::kafka::{Log, LogError, TopicPartition};
-use crate::lake::chain::{ChainError, open_epoch};
+use crate::lake::chain::{ChainError, check_layout, open_epoch};
 use crate::lake::ledger::{EpochRecord, Refusal, check_identity};
 use crate::lake::store::Store;
 use crate::status::StatusBoard;
@@ -28,8 +28,11 @@ pub(super) async fn open(
     }
     let identity = log.identity(&partition.topic).await.map_err(|error| later(&error))?;
     let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
-    let opened = open_epoch(store, &partition.topic, cluster_id, topic_id).await;
-    let (epoch, record) = opened.map_err(|error: ChainError| match error.is_transient() {
+    let opened = async {
+        check_layout(store).await?;
+        open_epoch(store, &partition.topic, cluster_id, topic_id).await
+    };
+    let (epoch, record) = opened.await.map_err(|error: ChainError| match error.is_transient() {
         true => later(&error),
         false => OpenError::Refused(error.to_string()),
     })?;

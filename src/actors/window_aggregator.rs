@@ -333,7 +333,8 @@ impl Handler<Begin> for WindowAggregator {
         match self.charts.restore(&begin.source, &snapshot) {
             Ok(end) => Some(end),
             Err(error) => {
-                tracing::info!(%error, "snapshot not used; the lake is read instead");
+                let snapshot = ChainKey::from(&*begin.source).state_prefix();
+                tracing::info!(snapshot, %error, "snapshot not used; the lake is read instead");
                 None
             }
         }
@@ -445,7 +446,8 @@ mod tests {
 
     /// A batch of listens that the broker took at these times.
     fn batch(appended_ms: &[i64]) -> EventBatch {
-        let source = Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
+        let source =
+            Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
         let mut decoder = Decoder::new(Arc::new(source), false);
         for (offset, &timestamp) in (0..).zip(appended_ms) {
             let value = Some(&br#"{"ts":7}"#[..]);

@@ -13,6 +13,7 @@
 //! - A row of a pane that is no longer kept is counted in [`Counters::too_old`] only.
 
 mod answer;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 mod codec;
 mod fold;
 mod intern;
@@ -22,6 +23,7 @@ mod rank;
 mod remap;
 mod search;
 mod settings;
+#[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 mod snapshot;
 mod state;
 mod users;

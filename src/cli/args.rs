@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::simulate::args::SimulateArgs;
+use super::simulate::args::{Moment, SimulateArgs};
 use crate::config::Override;
 
 /// Turns a music service's events into live charts and an exactly-once Parquet lake.
@@ -71,11 +71,7 @@ pub(super) enum Command {
     /// Simulates a music service's listeners, into topics, files or standard output.
     Simulate(Box<SimulateArgs>),
     /// Proves that the lake is what the ledger says.
-    Verify {
-        /// Also prove that what Kafka still holds is what the lake has.
-        #[arg(long)]
-        kafka: bool,
-    },
+    Verify(VerifyArgs),
     /// Shows where each partition of a running engine stands.
     Status(StatusArgs),
     /// Deals with topics that were created anew.
@@ -101,6 +97,48 @@ pub(super) enum Command {
     },
     /// Prints the manual page (roff): `beatlytica man | man -l -`.
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Also prove that what Kafka still holds is what the lake has.
+    #[arg(long)]
+    pub(super) kafka: bool,
+    /// Check only what was written since: a duration such as 2h, or a time such as 2024-05-06T00:00:00Z (of older ranges,
+    /// that entries and receipts follow each other).
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(super) since: Option<Since>,
+    /// Write what is missing, from Kafka where it still holds the records. Nothing is overwritten or deleted; engines may
+    /// run meanwhile.
+    #[arg(long)]
+    pub(super) repair: bool,
+}
+
+/// How far back to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Since {
+    /// So long before now.
+    Ago(Duration),
+    /// Milliseconds since 1970 UTC.
+    At(i64),
+}
+
+impl Since {
+    /// As ms since 1970 UTC, given what it is now.
+    pub(super) fn ms(self, now: i64) -> i64 {
+        match self {
+            Since::Ago(ago) => now.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)),
+            Since::At(ms) => ms,
+        }
+    }
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    match (super::simulate::args::duration(text), text.parse()) {
+        (Ok(ago), _) => Ok(Since::Ago(ago)),
+        (_, Ok(Moment::At(ms))) => Ok(Since::At(ms)),
+        _ => Err("give a duration such as 2h or 7d, or a time such as 2024-05-06T00:00:00Z".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -180,6 +218,16 @@ mod tests {
             let cli = Cli::try_parse_from(line).expect("parses");
             let expected = Override { key: "kafka.brokers", flag: "--brokers", value: "a:1".to_owned() };
             assert_eq!(cli.settings.overrides(), [expected]);
+        }
+    }
+
+    #[test]
+    fn since_is_a_duration_or_a_time() {
+        assert_eq!(since("2h").map(|since| since.ms(10_000_000)), Ok(2_800_000));
+        assert_eq!(since("1970-01-01T00:00:05Z").map(|since| since.ms(0)), Ok(5_000));
+        assert_eq!(since("1970-01-02").map(|since| since.ms(0)), Ok(86_400_000));
+        for text in ["", "now", "never", "yesterday", "2024-13-01"] {
+            assert!(since(text).is_err(), "{text}");
         }
     }
 

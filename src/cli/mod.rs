@@ -16,6 +16,7 @@ use clap::Parser;
 
 use crate::config::{ConfigError, Loaded, Override, Settings, load, load_demo};
 use crate::pipeline::{self, DemoOptions, RunOptions, Verdict, VerifyOptions};
+use crate::status::now_ms;
 use args::{Cli, Command, ConfigCommand, DemoArgs, EpochCommand};
 
 /// How the process ends.
@@ -92,9 +93,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
             crate::descriptors::raise_limit();
             pipeline::run(loaded.settings, RunOptions { exit_at_end, progress: progress() })?;
         }
-        Command::Verify { kafka } => {
+        Command::Verify(verify) => {
             let loaded = settings_with_log(&cli.settings)?;
-            let options = VerifyOptions { kafka, progress: progress() };
+            let since_ms = verify.since.map(|since| since.ms(now_ms()));
+            let (kafka, repair) = (verify.kafka, verify.repair);
+            let options = VerifyOptions { kafka, repair, since_ms, progress: progress() };
             if pipeline::verify(loaded.settings, options)? == Verdict::Damaged {
                 return Ok(Outcome::Damaged);
             }

@@ -30,7 +30,7 @@ pub(super) fn carries(token: &Secret, header: Option<&actix_web::http::header::H
         return false;
     }
     let decoded = STANDARD.decode(credentials.trim()).unwrap_or_default();
-    let password = decoded.iter().position(|&byte| byte == b':').map(|colon| &decoded[colon + 1..]);
+    let password = decoded.splitn(2, |&byte| byte == b':').nth(1);
     password.is_some_and(|password| same(password, token.expose().as_bytes()))
 }
 

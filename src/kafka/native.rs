@@ -12,6 +12,7 @@ use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext, OAuthToken};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::cursor::{Cursor, Step};
@@ -86,27 +87,41 @@ pub struct FetchedMessage<'a> {
 
 impl FetchedMessage<'_> {
     /// The record's headers in order; costs a parse.
-    pub fn headers(&self) -> Vec<(String, Option<Vec<u8>>)> {
-        let mut headers = Vec::new();
-        // SAFETY: `native` is alive as long as the batch that `self` borrows from; librdkafka owns what it points
-        // the out-parameters at, and it stays valid until the message is destroyed.
-        unsafe {
-            let mut native = ptr::null_mut();
-            if sys::rd_kafka_message_headers(self.native, &mut native)
-                != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
-            {
-                return headers;
-            }
-            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-            while sys::rd_kafka_header_get_all(native, headers.len(), &mut name, &mut value, &mut size)
-                == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
-            {
-                let name = CStr::from_ptr(name).to_string_lossy().into_owned();
-                headers.push((name, slice(value.cast(), size).map(<[u8]>::to_vec)));
-            }
-        }
-        headers
+    pub fn headers(&self) -> Headers {
+        // SAFETY: `native` is alive as long as the batch that `self` borrows from.
+        unsafe { headers_of(self.native) }
     }
+}
+
+/// A record's headers in order.
+pub type Headers = Vec<(String, Option<Vec<u8>>)>;
+
+/// The headers of a message that was polled: rdkafka's own reading of them panics where a name is not UTF-8.
+pub fn headers(message: &BorrowedMessage<'_>) -> Headers {
+    // SAFETY: the message owns what it points at, and lives through the call.
+    unsafe { headers_of(message.ptr()) }
+}
+
+/// # Safety
+/// `message` must be alive.
+unsafe fn headers_of(message: *const sys::rd_kafka_message_t) -> Headers {
+    let mut headers = Vec::new();
+    // SAFETY: the caller's promise; librdkafka owns what it points the out-parameters at, and it stays valid until the
+    // message is destroyed.
+    unsafe {
+        let mut native = ptr::null_mut();
+        if sys::rd_kafka_message_headers(message, &mut native) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return headers;
+        }
+        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+        while sys::rd_kafka_header_get_all(native, headers.len(), &mut name, &mut value, &mut size)
+            == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
+            let name = CStr::from_ptr(name).to_string_lossy().into_owned();
+            headers.push((name, slice(value.cast(), size).map(<[u8]>::to_vec)));
+        }
+    }
+    headers
 }
 
 /// # Safety

@@ -1,4 +1,4 @@
-//! The log read again, for `verify --kafka`: by assignment, outside the group.
+//! The log read again, for `verify --kafka` and `--repair`: by assignment, outside the group.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,14 +8,18 @@ use rdkafka::Message;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log::KafkaLog;
+use super::native::headers;
 use super::poller::GroupContext;
 use super::{Log, LogError, TopicPartition};
-use crate::lake::ledger::LogView;
-use crate::lake::verify::{Chunk, LogFailure, LogRecord, RetainedLog};
-use crate::schemas::record_hash;
+use crate::lake::ledger::{Decision, LogView};
+use crate::lake::pending::Range;
+use crate::lake::verify::{Chunk, Held, LogFailure, LogRange, LogRecord, RetainedLog};
+use crate::schemas::decode::Privacy;
+use crate::schemas::{Decoder, RawRecord, Source, record_hash};
 
 /// Records of one chunk at most; what they hold is 16 bytes each.
 const MAX_CHUNK: usize = 16_384;
@@ -79,7 +83,17 @@ impl RetainedLog for KafkaRetained {
                 Some(reading) => reading,
                 None => assign(&consumer, partition, from)?,
             };
-            take(&consumer, reading)
+            let mut records = Vec::new();
+            let (found, reading) = take(&consumer, reading, |message| {
+                let RawRecord { offset, timestamp, key, value } = raw(message);
+                records.push(LogRecord { offset, hash: record_hash(offset, timestamp, key, value) });
+            })?;
+            let chunk = match found {
+                Found::Records => Chunk::Records(records),
+                Found::End => Chunk::End,
+                Found::OutOfRange => Chunk::OutOfRange,
+            };
+            Ok::<_, LogError>((chunk, reading))
         })
         .await??;
         self.reading = reading;
@@ -99,45 +113,127 @@ fn assign(
     Ok(Reading { partition, next: from, ended: false })
 }
 
-/// Blocks until there is something to say; with no place to read on from, the next read assigns anew.
+/// What one call found.
+enum Found {
+    Records,
+    End,
+    OutOfRange,
+}
+
+/// Hands the next records to `each`; blocks until there is something to say. With no place to read on from, the next
+/// read assigns anew.
 fn take(
     consumer: &BaseConsumer<GroupContext>,
     mut reading: Reading,
-) -> Result<(Chunk, Option<Reading>), LogError> {
-    let mut records = Vec::new();
+    mut each: impl FnMut(&BorrowedMessage<'_>),
+) -> Result<(Found, Option<Reading>), LogError> {
+    let mut records = 0;
     let deadline = Instant::now() + PATIENCE;
-    while !reading.ended && records.len() < MAX_CHUNK {
+    while !reading.ended && records < MAX_CHUNK {
         // What is there is handed over before anything is waited for.
-        let wait = if records.is_empty() { Duration::from_millis(100) } else { Duration::ZERO };
+        let wait = if records == 0 { Duration::from_millis(100) } else { Duration::ZERO };
         match consumer.poll(wait) {
             Some(Ok(message)) => {
                 let ours = message.partition() == reading.partition.partition
                     && message.topic() == &*reading.partition.topic;
                 if ours && message.offset() >= reading.next {
-                    let (offset, timestamp) = (message.offset(), message.timestamp().to_millis());
-                    let hash = record_hash(offset, timestamp.unwrap_or(-1), message.key(), message.payload());
-                    records.push(LogRecord { offset, hash });
-                    reading.next = offset.saturating_add(1);
+                    each(&message);
+                    records += 1;
+                    reading.next = message.offset().saturating_add(1);
                 }
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
                 reading.ended = number == reading.partition.partition
             }
-            Some(Err(error)) if is_out_of_range(&error) && records.is_empty() => {
-                return Ok((Chunk::OutOfRange, None));
+            Some(Err(error)) if is_out_of_range(&error) && records == 0 => {
+                return Ok((Found::OutOfRange, None));
             }
             Some(Err(error)) if is_final(&error) => return Err(LogError::Unavailable(error.to_string())),
             Some(Err(error)) => tracing::debug!(%error, "kafka consumer"),
-            None if !records.is_empty() => break,
+            None if records > 0 => break,
             None => {}
         }
-        if records.is_empty() && !reading.ended && Instant::now() > deadline {
+        if records == 0 && !reading.ended && Instant::now() > deadline {
             let seconds = PATIENCE.as_secs();
             return Err(LogError::Unavailable(format!("no record and no end of the log within {seconds} s")));
         }
     }
-    let chunk = if records.is_empty() { Chunk::End } else { Chunk::Records(records) };
-    Ok((chunk, Some(reading)))
+    Ok((if records == 0 { Found::End } else { Found::Records }, Some(reading)))
+}
+
+fn raw<'m>(message: &'m BorrowedMessage<'_>) -> RawRecord<'m> {
+    RawRecord {
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis().unwrap_or(-1),
+        key: message.key(),
+        value: message.payload(),
+    }
+}
+
+/// [`LogRange`] over a real broker.
+#[derive(Debug)]
+pub struct KafkaRanges {
+    retained: KafkaRetained,
+    repair: bool,
+    privacy: Privacy,
+}
+
+impl KafkaRanges {
+    /// Reads by `retained` and decodes as the engine does by these settings.
+    pub fn new(retained: KafkaRetained, repair: bool, privacy: Privacy) -> Self {
+        Self { retained, repair, privacy }
+    }
+}
+
+#[async_trait]
+impl LogRange for KafkaRanges {
+    async fn range(&mut self, decision: &Decision) -> Result<Held, LogFailure> {
+        let view = self.retained.view(&decision.topic, decision.partition).await?;
+        let range = if view.start > decision.start || view.end < decision.end {
+            None
+        } else {
+            let source = Source {
+                topic: decision.topic.as_str().into(),
+                kind: decision.table,
+                epoch: decision.epoch,
+                partition: decision.partition,
+            };
+            let decoder = Decoder::new(Arc::new(source), self.repair).with_privacy(self.privacy.clone());
+            let consumer = Arc::clone(&self.retained.consumer);
+            let (start, end) = (decision.start, decision.end);
+            let read = move || decode(&consumer, decoder, start, end);
+            tokio::task::spawn_blocking(read).await??
+        };
+        // Its ids after the last record: a topic created anew meanwhile would have given others.
+        let identity = self.retained.log.identity(&decision.topic).await?;
+        let (cluster_id, topic_id) = (identity.cluster_id, identity.topic_id);
+        Ok(Held { range, log: LogView { cluster_id, topic_id, ..view } })
+    }
+}
+
+/// The records of `[start, end)`; none where the log no longer holds its beginning.
+fn decode(
+    consumer: &BaseConsumer<GroupContext>,
+    mut decoder: Decoder,
+    start: i64,
+    end: i64,
+) -> Result<Option<Range>, LogError> {
+    let source = decoder.source();
+    let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
+    let mut reading = assign(consumer, partition, start)?;
+    decoder.begin(start, 0);
+    while reading.next < end && !reading.ended {
+        let (found, stands) = take(consumer, reading, |message| {
+            if message.offset() < end {
+                decoder.push(raw(message), || headers(message));
+            }
+        })?;
+        match (found, stands) {
+            (Found::OutOfRange, _) | (_, None) => return Ok(None),
+            (_, Some(stands)) => reading = stands,
+        }
+    }
+    Ok(Some(Range::of([Arc::new(decoder.finish(end))])))
 }
 
 fn is_out_of_range(error: &KafkaError) -> bool {

@@ -50,19 +50,28 @@ impl ObjectCodec for ParquetCodec {
     }
 
     fn counts(&self, decision: &Decision, standing: &[StandingObject]) -> Result<Vec<NewObject>, CodecError> {
-        let mut counts = Counts::default();
-        for object in standing {
-            if let Ok(Name::Data { .. }) = object.name.parse() {
-                let mut add = || {
-                    let activity = read_activity(decision.table, &object.body)?;
-                    counts.add_activity(&activity.view(), 0..activity.offsets.len())
-                };
-                add().map_err(|error| failed(&object.name, error))?;
-            }
-        }
+        let counts = counts_of(decision, standing)?;
         let mut encoder = Encoder::new().map_err(|error| failed(&decision.range().to_string(), error))?;
-        count_objects(&mut encoder, decision, &counts.into_tables())
+        count_objects(&mut encoder, decision, &counts)
     }
+}
+
+/// Counts of the decision's data objects as they stand.
+///
+/// # Errors
+/// Content that cannot be read.
+pub fn counts_of(decision: &Decision, standing: &[StandingObject]) -> Result<CountTables, CodecError> {
+    let mut counts = Counts::default();
+    for object in standing {
+        if let Ok(Name::Data { .. }) = object.name.parse() {
+            let mut add = || {
+                let activity = read_activity(decision.table, &object.body)?;
+                counts.add_activity(&activity.view(), 0..activity.offsets.len())
+            };
+            add().map_err(|error| failed(&object.name, error))?;
+        }
+    }
+    Ok(counts.into_tables())
 }
 
 /// The decision's count objects, made of `counts`.

@@ -114,6 +114,11 @@ pub struct Range {
 }
 
 impl Range {
+    /// All records of `batches`, which follow each other.
+    pub fn of(batches: impl IntoIterator<Item = Arc<EventBatch>>) -> Self {
+        Range { segments: batches.into_iter().map(Segment::whole).collect() }
+    }
+
     /// The part of it before `end`.
     pub fn until(self, end: i64) -> Range {
         let segments = self.segments.into_iter().map(|segment| {
@@ -161,8 +166,8 @@ impl Range {
         let mut clock = before;
         for segment in &self.segments {
             let Some(ts) = segment.batch.int64("ts") else { continue };
-            for row in segment.rows.clone() {
-                let (ts, timestamp) = (ts.values[row], segment.batch.timestamps[row]);
+            let times = ts.values.iter().zip(&segment.batch.timestamps);
+            for (&ts, &timestamp) in times.skip(segment.rows.start).take(segment.rows.len()) {
                 if timestamp < 0 || ts <= timestamp.saturating_add(future_limit) {
                     clock = clock.max(Some(ts));
                 }

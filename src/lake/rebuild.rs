@@ -48,6 +48,33 @@ pub async fn write_snapshot(
     Ok(())
 }
 
+/// How far back entries are wanted where there is no state to begin with, newest first.
+#[derive(Debug)]
+pub struct Reach {
+    reach_ms: i64,
+    /// The newest entry's clock.
+    newest: Option<i64>,
+    passed: bool,
+}
+
+impl Reach {
+    /// Event times within `reach_ms` of the newest entry's clock are wanted.
+    pub fn new(reach_ms: i64) -> Self {
+        Reach { reach_ms, newest: None, passed: false }
+    }
+
+    /// Whether the entry before is wanted; `clock_ms` is the partition's clock at its end.
+    pub fn wants(&mut self, clock_ms: Option<i64>) -> bool {
+        if self.passed {
+            return false;
+        }
+        let newest = *self.newest.get_or_insert(clock_ms.unwrap_or(i64::MAX));
+        // One more entry than is needed: its rows give the partition's clock at the first one that is.
+        self.passed = clock_ms.is_some_and(|clock| clock < newest.saturating_sub(self.reach_ms));
+        true
+    }
+}
+
 /// The entries whose rows a state that holds `[0, from)` lacks, oldest first. Without such a state only those are
 /// wanted that can hold event times within `reach_ms` of the newest entry's clock.
 ///
@@ -59,22 +86,12 @@ pub async fn entries_after(
     from: Option<i64>,
     reach_ms: i64,
 ) -> Result<Vec<Decision>, ChainError> {
-    let mut horizon: Option<i64> = None;
-    let mut past_horizon = false;
-    chain
-        .entries_back_to(last_start, |entry| {
-            if let Some(from) = from {
-                return entry.end > from;
-            }
-            if past_horizon {
-                return false;
-            }
-            let newest = *horizon.get_or_insert(entry.clock_ms.unwrap_or(i64::MAX));
-            // One more entry than is needed: its rows give the partition's clock at the first one that is.
-            past_horizon = entry.clock_ms.is_some_and(|clock| clock < newest.saturating_sub(reach_ms));
-            true
-        })
-        .await
+    let mut reach = Reach::new(reach_ms);
+    let wanted = |entry: &Decision| match from {
+        Some(from) => entry.end > from,
+        None => reach.wants(entry.clock_ms),
+    };
+    chain.entries_back_to(last_start, wanted).await
 }
 
 /// The rows of an entry, in offset order.
@@ -129,6 +146,10 @@ impl Merged {
 }
 
 /// Interleaves the rows of several objects by offset.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "`order` holds places of these very parts, whose columns are of one length"
+)]
 fn merge(kind: EventKind, mut parts: Vec<OwnedActivity>) -> OwnedActivity {
     if parts.len() == 1
         && let Some(only) = parts.pop()

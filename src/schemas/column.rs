@@ -34,7 +34,9 @@ impl Validity {
                 self.bits.push(u64::MAX);
             }
             if !valid {
-                self.bits[self.rows / 64] &= !(1 << (self.rows % 64));
+                if let Some(word) = self.bits.get_mut(self.rows / 64) {
+                    *word &= !(1 << (self.rows % 64));
+                }
                 self.nulls += 1;
             }
         }
@@ -44,7 +46,7 @@ impl Validity {
     /// Whether `row` holds a value.
     #[inline]
     pub fn is_valid(&self, row: usize) -> bool {
-        self.nulls == 0 || self.bits[row / 64] >> (row % 64) & 1 == 1
+        self.nulls == 0 || self.bits.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
     /// Number of null rows.
@@ -83,7 +85,7 @@ impl Int64Column {
     /// The value at `row`, or none where null.
     #[inline]
     pub fn get(&self, row: usize) -> Option<i64> {
-        self.validity.is_valid(row).then(|| self.values[row])
+        self.values.get(row).copied().filter(|_| self.validity.is_valid(row))
     }
 }
 
@@ -141,8 +143,7 @@ impl TextColumn {
     /// The key at `row`, or none where null.
     #[inline]
     pub fn key(&self, row: usize) -> Option<u32> {
-        let key = self.keys[row];
-        (key != NULL_KEY).then_some(key)
+        self.keys.get(row).copied().filter(|&key| key != NULL_KEY)
     }
 
     /// A copy of the text at `row`, for tests and rare paths (it takes the dictionary's lock).

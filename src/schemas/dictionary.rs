@@ -23,7 +23,10 @@ impl Values {
     pub fn get(&self, key: u32) -> Option<&str> {
         let key = key as usize;
         let end = *self.ends.get(key)?;
-        let start = if key == 0 { 0 } else { self.ends[key - 1] };
+        let start = match key.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
         self.bytes.get(start..end)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +22,7 @@ const LATE: usize = 20;
 pub struct Object {
     pub content: Vec<u8>,
     pub generation: u64,
+    created: SystemTime,
 }
 
 #[derive(Debug)]
@@ -294,6 +295,9 @@ impl State {
 
     fn describe(&self, name: &str, object: &Object) -> Value {
         let mut description = json!({"name": name, "size": object.content.len().to_string(), "generation": object.generation.to_string()});
+        let created =
+            time::OffsetDateTime::from(object.created).format(&time::format_description::well_known::Rfc3339);
+        description["timeCreated"] = json!(created.unwrap_or_default());
         if self.hashes {
             description["crc32c"] = json!(encode(crc32c::crc32c(&object.content)));
         }
@@ -302,7 +306,7 @@ impl State {
 
     fn store(&mut self, name: &str, content: Vec<u8>) -> Value {
         self.created += 1;
-        let object = Object { content, generation: self.created };
+        let object = Object { content, generation: self.created, created: SystemTime::now() };
         let description = self.describe(name, &object);
         self.objects.insert(name.to_owned(), object);
         description

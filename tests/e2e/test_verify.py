@@ -1,6 +1,7 @@
 """`verify --kafka` on sound and on damaged ground, with a real broker."""
 
 import json
+import os
 import re
 
 import pytest
@@ -70,3 +71,45 @@ def test_a_topic_created_anew_is_found(broker, engine, parts, tmp_path):
     assert "topic auth_events was created anew: epoch 1 has topic id" in printed, printed
     # The other topic is compared all the same.
     assert compared(printed)[3] == LISTENS
+
+
+def test_what_is_missing_is_written_again(broker, engine, parts, tmp_path):
+    """Objects and a receipt go; `--repair` brings back the same bytes, and touches nothing else."""
+    replay(broker, tmp_path, parts, 2)
+    lake = engine(broker, "repaired", lake__max_batch_bytes="1MiB")
+    lake.start("run", "--exit-at-end").succeed(120)
+    everything = {path: path.read_bytes() for path in lake.lake.rglob("*") if path.is_file()}
+    named = json.loads(entries(lake, "listen_events")[0].read_text())["objects"]
+    missing = [lake.lake / name for name in named]
+    # The last decision of another partition loses its receipt and an object: as after a crash.
+    last = entries(lake, "listen_events")[-1]
+    missing += [last.with_suffix(".done.json"), lake.lake / json.loads(last.read_text())["objects"][0]]
+    for path in missing:
+        path.unlink()
+    assert "is missing" in lake.verify(code=3)
+    printed = lake.verify("--repair", "--kafka")
+    assert f"{len(named)} objects written" in printed and "not repaired" not in printed, printed
+    assert {path: path.read_bytes() for path in lake.lake.rglob("*") if path.is_file()} == everything
+
+    # Retention took the records: what is gone is said, and nothing is written.
+    first = entries(lake, "listen_events")[0]
+    broker.delete_records("listen_events", {json.loads(first.read_text())["partition"]: 1})
+    missing[0].unlink()
+    printed = lake.verify("--repair", code=3)
+    assert f"not repaired: {first.relative_to(lake.lake)}: the log holds offsets [1, " in printed, printed
+    assert not missing[0].exists()
+
+
+def test_only_what_is_recent_is_read(broker, engine, parts, tmp_path):
+    replay(broker, tmp_path, parts, 2)
+    lake = engine(broker, "since", lake__max_batch_bytes="1MiB")
+    lake.start("run", "--exit-at-end").succeed(120)
+    total = len(entries(lake, "listen_events")) + len(entries(lake, "auth_events"))
+    for path in lake.lake.rglob("*"):
+        if path.is_file():
+            os.utime(path, (0, 0))
+    name = json.loads(entries(lake, "listen_events")[0].read_text())["objects"][0]
+    (lake.lake / name).unlink()
+    assert "0 objects" in lake.verify("--since", "2h")
+    assert f"{total} older entries" in lake.verify("--since", "1970-01-02")
+    assert f"{name} is missing" in lake.verify("--since", "1970-01-01T00:00:00Z", code=3)

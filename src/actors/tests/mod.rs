@@ -22,7 +22,7 @@ use crate::kafka::gate::{MemoryBudget, Waker};
 use crate::lake::encode::{read_offsets, read_song_counts};
 use crate::lake::encoders::Encoders;
 use crate::lake::store::{LocalStore, Store, list_all};
-use crate::lake::verify::verify;
+use crate::lake::verify::{Scope, verify};
 use crate::messages::{GroupEvent, Shutdown};
 use crate::metrics::{Metrics, Watched};
 use crate::pipeline::Actors;
@@ -174,7 +174,9 @@ impl Engine {
         let all = self.broker.len() as i64;
         assert_eq!(offsets, (0..all).collect::<Vec<_>>(), "offsets in the lake");
         assert_eq!(plays, all, "plays counted");
-        let report = verify(&*self.store, &[TOPIC.to_owned()], |_| ()).await.expect("verify");
+        let report = verify(&*self.store, Scope { topics: &[TOPIC.to_owned()], since_ms: None }, |_| ())
+            .await
+            .expect("verify");
         assert_eq!(report.damage, vec![]);
     }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 
-use crate::charts::{Applied, ChartSettings, Charts};
+use crate::charts::{Applied, At, ChartSettings, Charts, Window};
+use crate::lake::rebuild::Reach;
 use crate::schemas::{EventKind, Source};
 
 use super::agreement;
@@ -48,6 +50,8 @@ enum Step {
     Restore {
         partition: usize,
     },
+    /// The process dies: every partition begins with its last snapshot, or with nothing.
+    Restart,
     Idle {
         partition: usize,
         idle: bool,
@@ -85,8 +89,15 @@ fn row(users: &'static [i64], drift: i64) -> impl Strategy<Value = Row> {
 
 fn log(users: &'static [i64]) -> impl Strategy<Value = Vec<Row>> {
     let rows = (0..120_i64).map(|place| row(users, place * MINUTE)).collect::<Vec<_>>();
-    (rows, 1..=3_usize, 0..120_usize).prop_map(|(rows, every, skipped)| {
-        let mut rows = numbered(rows.into_iter().skip(skipped).step_by(every).collect());
+    let repeated = prop::collection::vec((any::<Index>(), any::<Index>()), 0..6);
+    (rows, 1..=3_usize, 0..120_usize, repeated).prop_map(|(rows, every, skipped, repeated)| {
+        let mut rows: Vec<Row> = rows.into_iter().skip(skipped).step_by(every).collect();
+        for (from, to) in repeated {
+            // The same event again, of the same time, wherever it comes.
+            let again = rows[from.index(rows.len())].clone();
+            rows.insert(to.index(rows.len() + 1), again);
+        }
+        let mut rows = numbered(rows);
         // Control records leave holes in the offsets.
         rows.iter_mut().for_each(|row| row.offset += row.offset / 7);
         rows
@@ -104,6 +115,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => partition().prop_map(|partition| Step::Restore { partition }),
         2 => (partition(), any::<bool>()).prop_map(|(partition, idle)| Step::Idle { partition, idle }),
         1 => Just(Step::Compact),
+        1 => Just(Step::Restart),
     ]
 }
 
@@ -167,6 +179,17 @@ impl Bench {
                 let Some((end, bytes)) = self.snapshots.get(&partition) else { return false };
                 assert_eq!(self.charts.restore(&self.logs[partition].0, bytes), Ok(*end));
                 self.idle[partition] = false;
+                return true;
+            }
+            Step::Restart => {
+                self.charts = Charts::new(settings());
+                for (partition, (source, _)) in self.logs.iter().enumerate() {
+                    match self.snapshots.get(&partition) {
+                        Some((end, bytes)) => assert_eq!(self.charts.restore(source, bytes), Ok(*end)),
+                        None => self.charts.assign(source, 0),
+                    }
+                }
+                self.idle.fill(false);
                 return true;
             }
             Step::Idle { partition, idle } => {
@@ -262,5 +285,41 @@ proptest! {
         let status = |bench: &Bench| bench.charts.status().collect::<Vec<_>>();
         prop_assert_eq!(status(&whole), status(&cut));
         cut.check(whole.charts.watermark());
+    }
+
+    #[test]
+    fn a_rebuild_of_what_is_in_reach_answers_as_the_whole(
+        log in log(IDS), mut cuts in prop::collection::vec(1..150_i64, 0..8), died in 1..150_i64,
+    ) {
+        let mut whole = Bench::new(vec![log.clone()]);
+        whole.apply(0, 0, 150);
+        // Entries of the lake up to where the process died, newest first, as the engine reads them.
+        cuts.push(died);
+        cuts.retain(|cut| *cut <= died);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let starts = std::iter::once(0).chain(cuts.iter().copied());
+        let mut reach = Reach::new(settings().retention + settings().lateness);
+        let clock = |end: i64| {
+            let plausible = |row: &&Row| row.timestamp < 0 || row.ts - row.timestamp <= settings().future_limit;
+            log.iter().filter(|row| row.offset < end).filter(plausible).map(|row| row.ts).max()
+        };
+        let entries: Vec<(i64, i64)> = starts.zip(cuts.iter().copied()).collect();
+        let wanted: Vec<_> = entries.into_iter().rev().take_while(|&(_, end)| reach.wants(clock(end))).collect();
+        let mut rebuilt = Bench::new(vec![log.clone()]);
+        let source = rebuilt.logs[0].0.clone();
+        rebuilt.charts.revoke(&source);
+        rebuilt.charts.assign(&source, wanted.last().map_or(died, |entry| entry.0));
+        for &(start, end) in wanted.iter().rev() {
+            rebuilt.apply(0, start, end);
+        }
+        rebuilt.apply(0, died, 150);
+        prop_assert_eq!(whole.charts.watermark(), rebuilt.charts.watermark());
+        for (window, at) in [Window::Sliding5m, Window::Minute].into_iter().flat_map(|window| At::ALL.map(|at| (window, at))) {
+            let (left, right) = (whole.charts.top_songs(window, at, 50), rebuilt.charts.top_songs(window, at, 50));
+            prop_assert_eq!((left.songs, left.revision), (right.songs, right.revision));
+            let (left, right) = (whole.charts.active_users(window, at, None), rebuilt.charts.active_users(window, at, None));
+            prop_assert_eq!((left.users, left.revision), (right.users, right.revision));
+        }
     }
 }

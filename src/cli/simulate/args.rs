@@ -166,7 +166,7 @@ impl FromStr for PaceArg {
 
 /// A point in time on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(in crate::cli) enum Moment {
     Now,
     Never,
     /// Milliseconds since 1970 UTC.

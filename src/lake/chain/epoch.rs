@@ -10,6 +10,20 @@ use crate::lake::ledger::{EntryKind, EpochRecord, LedgerError, Refusal, check_id
 use crate::lake::store::Store;
 use crate::schemas::EventKind;
 
+/// Refuses a lake that a newer program has written with another layout of the ledger. One listing.
+///
+/// # Errors
+/// The store's; [`LedgerError::NewerLayout`].
+pub async fn check_layout(store: &dyn Store) -> Result<(), ChainError> {
+    // `0` follows `/`: beyond everything of this layout, and before the next one's.
+    let behind = format!("{}0", LEDGER.trim_end_matches('/'));
+    let mut newer = store.list("ledger/", Some(&behind), None).await?.objects.into_iter();
+    match newer.next() {
+        Some(object) => Err(LedgerError::NewerLayout { name: object.name }.into()),
+        None => Ok(()),
+    }
+}
+
 /// The topic's newest epoch, created if there is none, and what it was created with.
 ///
 /// # Errors

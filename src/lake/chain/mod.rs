@@ -14,7 +14,9 @@ mod recover;
 mod scan;
 
 pub use complete::{completed, mark_complete};
-pub use epoch::{close_epoch, epoch_record, newest_epoch, open_epoch, open_next_epoch, partitions_of};
+pub use epoch::{
+    check_layout, close_epoch, epoch_record, newest_epoch, open_epoch, open_next_epoch, partitions_of,
+};
 pub use finish::ready;
 pub use recover::{Hint, Recovered, Unfinished};
 pub use scan::children;

@@ -63,7 +63,7 @@ pub fn group_by_hour(segments: &[Segment]) -> Result<Vec<HourGroup>, EncodeError
             let hour = first.div_euclid(HOUR_MS);
             let into = first.rem_euclid(HOUR_MS);
             let hours = first.saturating_sub(into)..=first.saturating_add(HOUR_MS - 1 - into);
-            let length = ts[row..].iter().take_while(|ts| hours.contains(ts)).count();
+            let length = ts.iter().skip(row).take_while(|ts| hours.contains(ts)).count();
             let start = (segment.rows.start + row) as u32;
             let run = Run { segment: index as u32, start, end: start + length as u32 };
             let group = groups.entry(hour).or_insert_with(|| HourGroup {

@@ -106,7 +106,7 @@ fn append_words(words: &[u64], page: &mut Vec<u8>) {
 fn rle_run(count: usize, value: u8, page: &mut Vec<u8>) {
     let mut header = [0; 10];
     let used = uleb128::encode((count as u64) << 1, &mut header);
-    page.extend_from_slice(&header[..used]);
+    page.extend(header.iter().take(used));
     page.push(value);
 }
 

@@ -25,6 +25,14 @@ pub enum LedgerError {
         /// Its format version.
         found: u32,
     },
+    /// A newer program laid out the ledger anew.
+    #[error(
+        "{name} was written by a newer beatlytica, whose ledger this program does not read: run that version, or name another lake.url"
+    )]
+    NewerLayout {
+        /// Name of one of its objects.
+        name: String,
+    },
     /// Not a record of that kind, or one that contradicts its own name.
     #[error(
         "{name} is damaged ({cause}): `beatlytica verify` tells the extent; restore the object from a copy"

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::walk::Walk;
+use super::walk::{Walk, described};
 use super::{Created, ObjectMeta, Page, Store, StoreError, name};
 
 /// Folder below the root that holds half-written files; it is no part of the lake.
@@ -105,7 +105,7 @@ impl Store for LocalStore {
         let target = name.to_owned();
         self.blocking("stat", name, move |inner| {
             let found = absent_is_none(fs::metadata(inner.root.join(&target)))?.filter(fs::Metadata::is_file);
-            Ok(found.map(|file| ObjectMeta { name: target, size: file.len(), crc32c: None }))
+            Ok(found.map(|file| described(target, &file)))
         })
         .await
     }

@@ -29,6 +29,8 @@ pub struct ObjectMeta {
     pub size: u64,
     /// CRC-32C (Castagnoli) of the content; none where the store would have to read the object to tell.
     pub crc32c: Option<u32>,
+    /// When it was created by the store's own clock, ms since 1970 UTC; none where the store does not tell.
+    pub created_ms: Option<i64>,
 }
 
 /// Answer to a create-if-absent.

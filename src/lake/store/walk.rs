@@ -1,8 +1,9 @@
 //! Listing a folder tree in the byte order of whole names, without reading more folders than a page needs.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use super::ObjectMeta;
 use super::local::{TEMPORARY, absent_is_none};
@@ -17,6 +18,13 @@ pub(super) struct Walk<'a> {
     pub after: Option<&'a str>,
     /// No more objects than this.
     pub limit: usize,
+}
+
+/// What is known of a file without reading it.
+pub(super) fn described(name: String, file: &Metadata) -> ObjectMeta {
+    let since_1970 = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let created_ms = since_1970.and_then(|passed| i64::try_from(passed.as_millis()).ok());
+    ObjectMeta { name, size: file.len(), crc32c: None, created_ms }
 }
 
 impl Walk<'_> {
@@ -39,12 +47,12 @@ impl Walk<'_> {
     /// Sorting a folder's entries with `/` behind the names of folders makes a depth-first walk yield whole names in
     /// byte order: two names first differ within one entry's text, or at the `/` that ends it.
     fn folder(&self, folder: &str, found: &mut Vec<ObjectMeta>) -> io::Result<()> {
-        for (name, size) in self.entries(folder)? {
+        for (name, file) in self.entries(folder)? {
             if found.len() >= self.limit {
                 break;
             }
-            match size {
-                Some(size) if self.wants(&name) => found.push(ObjectMeta { name, size, crc32c: None }),
+            match file {
+                Some(file) if self.wants(&name) => found.push(described(name, &file)),
                 Some(_) => {}
                 None if self.reaches(&name) => self.folder(&name, found)?,
                 None => {}
@@ -53,8 +61,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Full names and sizes in one folder, in order; folders end in `/` and have no size.
-    fn entries(&self, folder: &str) -> io::Result<Vec<(String, Option<u64>)>> {
+    /// Full names in one folder, in order, and what is known of files; folders end in `/`.
+    fn entries(&self, folder: &str) -> io::Result<Vec<(String, Option<Metadata>)>> {
         let mut entries = Vec::new();
         let Some(listing) = absent_is_none(fs::read_dir(self.root.join(folder)))? else { return Ok(entries) };
         for entry in listing {
@@ -70,10 +78,10 @@ impl Walk<'_> {
             if kind.is_dir() {
                 entries.push((format!("{folder}{own}/"), None));
             } else {
-                entries.push((format!("{folder}{own}"), Some(kind.len())));
+                entries.push((format!("{folder}{own}"), Some(kind)));
             }
         }
-        entries.sort_unstable();
+        entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         Ok(entries)
     }
 

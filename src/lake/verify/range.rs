@@ -1,14 +1,18 @@
 //! One entry's objects against its receipt and against each other.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::BYTES_AT_ONCE;
 use super::damage::Damage;
 use super::loss::{Cause, Loss};
 use super::recount::Recount;
 use crate::lake::encode::{
     EncodeError, read_activity, read_offsets, read_song_counts, read_user_activity, row_count,
 };
-use crate::lake::layout::Name;
+use crate::lake::layout::{ChainKey, Name};
 use crate::lake::ledger::{Decision, EntryKind, Receipt, ReceiptObject};
 use crate::lake::store::{Store, StoreError};
 
@@ -31,76 +35,115 @@ pub struct RangeReport {
     pub gap: u64,
     /// Name of the entry, if it is the last and has no receipt yet.
     pub in_flight: Option<String>,
+    /// The entry, if its receipt or an object of it is missing.
+    pub unfinished: Option<(ChainKey, i64)>,
     /// What the ledger says is missing.
     pub losses: Vec<Loss>,
     /// What is wrong.
     pub damage: Vec<Damage>,
 }
 
-/// Checks one entry; the last of a chain may be without a receipt.
+/// Checks one entry; the last of a chain may be without a receipt. `room` is where the bytes of objects that are held
+/// at once are taken from.
 pub async fn check_range(
     store: &dyn Store,
     decision: Decision,
     is_last: bool,
+    room: &Semaphore,
 ) -> Result<RangeReport, StoreError> {
-    let mut check = Check::new(&decision);
+    let mut report = RangeReport::default();
     if decision.kind == EntryKind::Close {
-        return Ok(check.report);
+        return Ok(report);
     }
-    let chain = decision.chain();
-    let name = chain.receipt(decision.start);
+    let (chain, start) = (decision.chain(), decision.start);
+    let name = chain.receipt(start);
     let receipt = match store.read(&name).await? {
-        None if is_last => {
-            check.report.in_flight = Some(chain.entry(decision.start));
-            return Ok(check.report);
-        }
         None => {
-            check.report.damage.push(Damage::ReceiptMissing { name });
-            return Ok(check.report);
+            match is_last {
+                true => report.in_flight = Some(chain.entry(start)),
+                false => report.damage.push(Damage::ReceiptMissing { name }),
+            }
+            report.unfinished = Some((chain, start));
+            return Ok(report);
         }
         Some(body) => match Receipt::parse(&name, &body, &decision) {
             Ok(receipt) => receipt,
             Err(error) => {
-                check.report.damage.push(Damage::Ledger { cause: error.to_string() });
-                return Ok(check.report);
+                report.damage.push(Damage::Ledger { cause: error.to_string() });
+                return Ok(report);
             }
         },
     };
+    let largest = receipt.objects.iter().map(|object| object.bytes).max().unwrap_or(0);
+    let needed = u32::try_from(largest).unwrap_or(u32::MAX).min(BYTES_AT_ONCE);
+    // The semaphore is never closed: an error cannot come.
+    let _room = room.acquire_many(needed).await.ok();
     // Records first: the counts are compared with what they hold.
     let (counts, records): (Vec<_>, Vec<_>) = receipt
         .objects
         .iter()
         .partition(|object| object.name.parse().is_ok_and(|name: Name| name.is_counts()));
-    for object in records.into_iter().chain(counts) {
+    let mut check = Check::new(decision);
+    for object in records.into_iter().chain(counts).cloned().collect::<Vec<_>>() {
         let body = store.read(&object.name).await?;
-        check.object(object, body.as_deref());
+        check = check.beside(object, body).await?;
     }
     Ok(check.finish(&receipt))
 }
 
-struct Check<'a> {
-    decision: &'a Decision,
+/// Offsets that were met, 64 to a word: records lie side by side.
+#[derive(Debug, Default)]
+struct Offsets(HashMap<i64, u64>);
+
+impl Offsets {
+    /// Whether it is the first time.
+    fn insert(&mut self, offset: i64) -> bool {
+        let word = self.0.entry(offset >> 6).or_default();
+        let bit = 1 << (offset & 63);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+}
+
+struct Check {
+    decision: Decision,
     report: RangeReport,
-    offsets: HashSet<i64>,
+    offsets: Offsets,
     recount: Recount,
     /// Data that cannot be read cannot be recounted: its counts would be reported for nothing.
     recountable: bool,
 }
 
-impl<'a> Check<'a> {
-    fn new(decision: &'a Decision) -> Self {
+impl Check {
+    fn new(decision: Decision) -> Self {
         Check {
             decision,
             report: RangeReport::default(),
-            offsets: HashSet::new(),
+            offsets: Offsets::default(),
             recount: Recount::default(),
             recountable: true,
         }
     }
 
+    /// Checks an object on a thread where that may take long.
+    async fn beside(mut self, object: ReceiptObject, body: Option<Bytes>) -> Result<Self, StoreError> {
+        let name = object.name.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            self.object(&object, body.as_deref());
+            self
+        });
+        checked.await.map_err(|error| StoreError::Permanent {
+            op: "read",
+            name,
+            cause: format!("its check failed: {error}"),
+        })
+    }
+
     fn object(&mut self, receipted: &ReceiptObject, body: Option<&[u8]>) {
         let Some(body) = body else {
             self.recountable = false;
+            self.report.unfinished = Some((self.decision.chain(), self.decision.start));
             self.report.damage.push(Damage::ObjectMissing { name: receipted.name.clone() });
             return;
         };
@@ -179,7 +222,7 @@ impl<'a> Check<'a> {
     }
 
     fn finish(mut self, receipt: &Receipt) -> RangeReport {
-        let decision = self.decision;
+        let decision = &self.decision;
         let length = u64::try_from(decision.end - decision.start).unwrap_or(0);
         self.report.lost = receipt.lost;
         match decision.kind {
@@ -197,7 +240,7 @@ impl<'a> Check<'a> {
             let range = decision.range().to_string();
             self.report.damage.push(Damage::RecordsDiffer { range, decided: decision.records, found });
         }
-        for (name, keys) in self.recount.left(&decision.range()) {
+        for (name, keys) in self.recount.left(&self.decision.range()) {
             self.counts(name, keys);
         }
         self.report

@@ -2,9 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::READ_AHEAD;
 use crate::lake::layout::{ChainKey, Name};
 use crate::lake::ledger::Decision;
-use crate::lake::store::{Store, StoreError};
+use crate::lake::store::{ObjectMeta, Store, StoreError};
 
 /// Entries that are remembered: an entry's objects lie in a few folders, listed one after the other.
 const REMEMBERED: usize = 16_384;
@@ -23,32 +26,62 @@ impl<'a> Owners<'a> {
         Owners { topics, entries: HashMap::new() }
     }
 
-    /// Whether an entry names the object (or it is none of the topics asked for).
-    pub async fn name(&mut self, store: &dyn Store, name: &str) -> Result<bool, StoreError> {
-        let parsed: Option<Name> = name.parse().ok();
-        let Some(range) = parsed.as_ref().and_then(Name::range) else {
-            return Ok(false);
-        };
-        if !self.topics.is_empty() && !self.topics.contains(&range.chain.topic) {
-            return Ok(true);
-        }
-        let key = (range.chain.clone(), range.start);
-        if !self.entries.contains_key(&key) {
-            let entry = range.chain.entry(range.start);
-            let names = match store.read(&entry).await? {
-                None => Some(HashSet::new()),
-                Some(body) => {
-                    Decision::parse(&entry, &body).ok().map(|decision| decision.objects.into_iter().collect())
+    /// Those of `objects` that no entry names (and that are not of other topics than those asked for).
+    pub async fn unnamed(
+        &mut self,
+        store: &dyn Store,
+        objects: Vec<ObjectMeta>,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut found = Vec::new();
+        let mut to_find = Vec::new();
+        for ObjectMeta { name, .. } in objects {
+            let parsed: Option<Name> = name.parse().ok();
+            match parsed.as_ref().and_then(Name::range) {
+                None => found.push(name),
+                Some(range) if self.topics.is_empty() || self.topics.contains(&range.chain.topic) => {
+                    to_find.push((name, (range.chain.clone(), range.start)));
                 }
-            };
-            if self.entries.len() >= REMEMBERED {
-                self.entries.clear();
+                Some(_) => {}
             }
-            self.entries.insert(key.clone(), names);
         }
-        Ok(match self.entries.get(&key) {
+        self.learn(store, to_find.iter().map(|(_, key)| key)).await?;
+        found.extend(to_find.into_iter().filter(|(name, key)| !self.names(key, name)).map(|(name, _)| name));
+        Ok(found)
+    }
+
+    fn names(&self, key: &(ChainKey, i64), name: &str) -> bool {
+        match self.entries.get(key) {
             Some(Some(names)) => names.contains(name),
             _ => true,
-        })
+        }
+    }
+
+    /// Reads those of the entries that are not remembered.
+    async fn learn(
+        &mut self,
+        store: &dyn Store,
+        wanted: impl Iterator<Item = &(ChainKey, i64)>,
+    ) -> Result<(), StoreError> {
+        let wanted: HashSet<_> = wanted.cloned().collect();
+        if self.entries.len() + wanted.len() > REMEMBERED {
+            self.entries.clear();
+        }
+        let unknown: Vec<_> = wanted.into_iter().filter(|key| !self.entries.contains_key(key)).collect();
+        let mut read = stream::iter(unknown)
+            .map(|key| async {
+                let entry = key.0.entry(key.1);
+                let names = match store.read(&entry).await? {
+                    None => Some(HashSet::new()),
+                    Some(body) => Decision::parse(&entry, &body)
+                        .ok()
+                        .map(|decision| decision.objects.into_iter().collect()),
+                };
+                Ok::<_, StoreError>((key, names))
+            })
+            .buffer_unordered(READ_AHEAD);
+        while let Some((key, names)) = read.try_next().await? {
+            self.entries.insert(key, names);
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,53 @@
 use super::damage::Damage;
 use crate::lake::layout::{ChainKey, Name};
 use crate::lake::ledger::{Decision, EntryKind, EpochRecord};
-use crate::lake::store::{Store, StoreError};
+use crate::lake::store::ObjectMeta;
+
+/// Which of the ledger's names have to be read, given in ascending order.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// Entries that were receipted before this are left out, ms since 1970 UTC.
+    since_ms: Option<i64>,
+    /// Whose receipt came last, if that is too old.
+    old: Option<(ChainKey, i64)>,
+}
+
+impl Selection {
+    /// All entries, or those without a receipt from before `since_ms`.
+    pub fn since(since_ms: Option<i64>) -> Self {
+        Selection { since_ms, old: None }
+    }
+
+    /// Whether the content of `object` is to be read.
+    pub fn wants(&mut self, object: &ObjectMeta) -> bool {
+        match object.name.parse() {
+            Ok(Name::Epoch { .. }) => true,
+            Ok(Name::Receipt { chain, start }) => {
+                self.old = is_before(object, self.since_ms).then_some((chain, start));
+                false
+            }
+            // A receipt comes just before its entry.
+            Ok(Name::Entry { chain, start }) => self.old.take() != Some((chain, start)),
+            _ => false,
+        }
+    }
+}
+
+/// Whether `object` was created before `since_ms`, as far as the store tells.
+pub fn is_before(object: &ObjectMeta, since_ms: Option<i64>) -> bool {
+    since_ms.is_some_and(|since| object.created_ms.is_some_and(|created| created < since))
+}
+
+/// What stands under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// Not wanted, see [`Selection`].
+    Unread,
+    /// Listed, and never deleted: if it is gone now, that is damage too.
+    Gone,
+    /// This.
+    Read(&'a [u8]),
+}
 
 /// What a name led to.
 #[derive(Debug)]
@@ -12,6 +58,8 @@ pub enum Found {
     Chain,
     /// Something is wrong.
     Damage(Damage),
+    /// An entry that was not to be read.
+    Skipped,
     /// An entry whose objects are to be checked.
     Entry {
         /// The entry.
@@ -26,7 +74,7 @@ pub enum Found {
 pub struct Walk {
     epoch: Option<(String, u32)>,
     chain: Option<ChainKey>,
-    /// Where the next entry has to begin; none after an entry that cannot be read.
+    /// Where the next entry has to begin; none after an entry that cannot be read, or was not.
     expected: Option<i64>,
     /// The entry before, handed on once it is known whether it is the last.
     pending: Option<Decision>,
@@ -38,26 +86,20 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Takes the next name.
-    pub async fn name(
-        &mut self,
-        store: &dyn Store,
-        name: &str,
-        found: &mut Vec<Found>,
-    ) -> Result<(), StoreError> {
+    /// Takes the next name and what stands there.
+    pub fn name(&mut self, name: &str, content: Content<'_>, found: &mut Vec<Found>) {
         match name.parse() {
             Ok(Name::Epoch { topic, epoch }) => {
                 self.end(found);
                 self.epoch = Some((topic, epoch));
-                // Listed, and never deleted: if it is gone now, that is damage too.
-                let parsed = store.read(name).await?.map(|body| EpochRecord::parse(name, &body));
-                match parsed {
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => {
-                        found.push(Found::Damage(Damage::Ledger { cause: error.to_string() }))
-                    }
-                    None => found.push(Found::Damage(Damage::EpochMissing { name: name.to_owned() })),
-                }
+                let damage = match content {
+                    Content::Read(body) => match EpochRecord::parse(name, body) {
+                        Ok(_) => None,
+                        Err(error) => Some(Damage::Ledger { cause: error.to_string() }),
+                    },
+                    _ => Some(Damage::EpochMissing { name: name.to_owned() }),
+                };
+                found.extend(damage.map(Found::Damage));
             }
             Ok(Name::Receipt { chain, start }) => {
                 self.enter(&chain, found);
@@ -67,12 +109,15 @@ impl Walk {
             Ok(Name::Entry { chain, start }) => {
                 self.enter(&chain, found);
                 self.lone_receipt(Some(start), found);
-                let body = store.read(name).await?;
-                self.entry(name, start, body.as_deref().unwrap_or_default(), found);
+                self.before(found);
+                match content {
+                    Content::Unread => self.skip(start, found),
+                    Content::Gone => self.entry(name, start, &[], found),
+                    Content::Read(body) => self.entry(name, start, body, found),
+                }
             }
             _ => found.push(Found::Damage(Damage::ObjectUnnamed { name: name.to_owned() })),
         }
-        Ok(())
     }
 
     /// Ends the chain that was being followed.
@@ -113,21 +158,23 @@ impl Walk {
         }
     }
 
-    fn entry(&mut self, name: &str, start: i64, body: &[u8], found: &mut Vec<Found>) {
+    /// The entry before is not the last.
+    fn before(&mut self, found: &mut Vec<Found>) {
         if let Some(decision) = self.pending.take() {
             found.push(Found::Entry { decision, is_last: false });
         }
+    }
+
+    /// An entry of which no more than the name is known: its end is not.
+    fn skip(&mut self, start: i64, found: &mut Vec<Found>) {
+        self.previous_start = Some(start);
+        self.expected = None;
+        found.push(Found::Skipped);
+    }
+
+    fn entry(&mut self, name: &str, start: i64, body: &[u8], found: &mut Vec<Found>) {
         let decision = Decision::parse(name, body);
-        if let (Some(expected), Some(chain)) = (self.expected, &self.chain) {
-            if start < expected || self.closed {
-                found.push(Found::Damage(Damage::EntryOverlaps { name: name.to_owned(), expected }));
-            } else if start > expected {
-                let chain = chain.to_string();
-                found.push(Found::Damage(Damage::EntryMissing { chain, from: expected, to: start }));
-            } else if decision.as_ref().is_ok_and(|entry| entry.previous_start != self.previous_start) {
-                found.push(Found::Damage(Damage::EntryUnlinked { name: name.to_owned() }));
-            }
-        }
+        found.extend(self.misplaced(name, start, decision.as_ref().ok()).map(Found::Damage));
         self.previous_start = Some(start);
         match decision {
             Ok(decision) => {
@@ -139,6 +186,22 @@ impl Walk {
                 self.expected = None;
                 found.push(Found::Damage(Damage::Ledger { cause: error.to_string() }));
             }
+        }
+    }
+
+    /// What is wrong with the place of the entry that begins at `start`.
+    fn misplaced(&self, name: &str, start: i64, entry: Option<&Decision>) -> Option<Damage> {
+        let name = name.to_owned();
+        let linked = entry.is_none_or(|entry| entry.previous_start == self.previous_start);
+        match (self.expected, &self.chain) {
+            (Some(expected), _) if start < expected || self.closed => {
+                Some(Damage::EntryOverlaps { name, expected })
+            }
+            (Some(expected), Some(chain)) if start > expected => {
+                Some(Damage::EntryMissing { chain: chain.to_string(), from: expected, to: start })
+            }
+            _ if !linked => Some(Damage::EntryUnlinked { name }),
+            _ => None,
         }
     }
 }

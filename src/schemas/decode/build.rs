@@ -23,6 +23,7 @@ pub(super) struct Row {
     hash: u64,
 }
 
+#[allow(clippy::indexing_slicing, reason = "the index is masked to the array's length")]
 impl Row {
     /// Makes every field null.
     #[inline(always)]
@@ -108,6 +109,7 @@ struct Filling<T> {
     values: Vec<T>,
 }
 
+#[allow(clippy::indexing_slicing, reason = "the index is masked to the array's length")]
 impl<T: Copy> Filling<T> {
     /// Appends each row's value, `null` where it has none.
     #[inline(always)]
@@ -136,6 +138,7 @@ impl Default for Rows {
     }
 }
 
+#[allow(clippy::indexing_slicing, reason = "the index is masked to the array's length")]
 impl Rows {
     /// The row after the last one, as it was left. It counts once [`Builder::push`] took it.
     #[inline(always)]

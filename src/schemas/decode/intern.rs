@@ -200,12 +200,14 @@ pub(super) fn pack(spelling: &[u8]) -> [u64; 2] {
 
 /// [`pack`] of the first `len` (at most [`SHORT`]) bytes of `word`.
 #[inline(always)]
+#[allow(clippy::indexing_slicing, reason = "the index is masked to the array's length")]
 pub(super) fn pack_word(word: u128, len: usize) -> [u64; 2] {
     let [low, high] = MASKS[len & 15];
     [word as u64 & low, (word >> 64) as u64 & high | (len as u64) << 56]
 }
 
 /// For each length the bits of that many bytes; shifting 128 bits by a variable costs more than a look.
+#[allow(clippy::indexing_slicing, reason = "worked out by the compiler, which would say so")]
 const MASKS: [[u64; 2]; 16] = {
     let mut masks = [[0; 2]; 16];
     let mut len = 1;

@@ -122,6 +122,11 @@ impl Decoder {
         }
     }
 
+    /// Where its records come from.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
     /// Hides what is personal; to be called before the first record.
     pub fn with_privacy(mut self, privacy: Privacy) -> Self {
         self.plan.privacy = privacy;

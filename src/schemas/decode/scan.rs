@@ -86,6 +86,10 @@ const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_
 
 /// The decimal digits at `at`, sixteen at most: value and how many.
 #[inline(always)]
+#[allow(
+    clippy::indexing_slicing,
+    reason = "eight bytes hold eight digits at most, of which there are nine powers"
+)]
 pub(super) fn digits(bytes: &[u8], at: usize) -> (u64, usize) {
     let word = load16(bytes, at);
     let (high, count) = eight_digits(word as u64);
@@ -130,6 +134,7 @@ pub(super) fn integer(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
 /// The number at `at` and where it ends. None where it is not a JSON number without exponent, its whole part of at
 /// most sixteen digits, its fraction too; the caller sees to what follows it.
 #[inline(always)]
+#[allow(clippy::indexing_slicing, reason = "the index is masked to the array's length")]
 pub(super) fn float(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
     const POWERS: [f64; 16] =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];

@@ -228,7 +228,12 @@ impl Store for MemoryStore {
 }
 
 pub fn meta(name: &str, body: &Bytes) -> ObjectMeta {
-    ObjectMeta { name: name.to_owned(), size: body.len() as u64, crc32c: Some(crc32c::crc32c(body)) }
+    ObjectMeta {
+        name: name.to_owned(),
+        size: body.len() as u64,
+        crc32c: Some(crc32c::crc32c(body)),
+        created_ms: None,
+    }
 }
 
 #[async_trait]

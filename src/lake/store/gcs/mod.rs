@@ -241,7 +241,7 @@ fn list_url(store: &Inner, prefix: &str, after: Option<&str>, token: Option<&str
     let mut query = url.query_pairs_mut();
     query.append_pair("prefix", &store.full_name(prefix));
     query.append_pair("maxResults", PAGE);
-    query.append_pair("fields", "items(name,size,crc32c),nextPageToken");
+    query.append_pair("fields", &format!("items({}),nextPageToken", Resource::FIELDS));
     if let Some(after) = after {
         query.append_pair("startOffset", &store.full_name(after));
     }

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 use super::super::ObjectMeta;
 
@@ -27,17 +27,21 @@ pub(super) struct Resource {
     name: String,
     size: String,
     crc32c: Option<String>,
+    #[serde(rename = "timeCreated")]
+    created: Option<String>,
 }
 
 impl Resource {
     /// The fields to ask for.
-    pub const FIELDS: &str = "name,size,crc32c";
+    pub const FIELDS: &str = "name,size,crc32c,timeCreated";
 
     /// The description with `prefix` cut from the name; none where it makes no sense.
     pub fn meta(self, prefix: &str) -> Option<ObjectMeta> {
         let name = self.name.strip_prefix(prefix)?.to_owned();
         let crc32c = self.crc32c.as_deref().map(|text| decode_crc32c(text).ok_or(())).transpose().ok()?;
-        Some(ObjectMeta { name, size: self.size.parse().ok()?, crc32c })
+        let created = self.created.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+        let created_ms = created.and_then(|time| i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok());
+        Some(ObjectMeta { name, size: self.size.parse().ok()?, crc32c, created_ms })
     }
 }
 

@@ -24,9 +24,14 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// Objects in a map, to be damaged at will.
 #[derive(Debug, Default)]
-pub struct Objects(Mutex<BTreeMap<String, Bytes>>);
+pub struct Objects(Mutex<BTreeMap<String, Bytes>>, Mutex<BTreeMap<String, i64>>);
 
 impl Objects {
+    /// When objects were created, ms; the store does not tell it of others.
+    pub fn times(&self) -> MutexGuard<'_, BTreeMap<String, i64>> {
+        self.1.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     pub fn map(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -55,7 +60,7 @@ impl Store for Objects {
     async fn stat(&self, name: &str) -> Result<Option<ObjectMeta>, StoreError> {
         // As a local folder: no checksum without reading.
         let size = self.map().get(name).map(|body| body.len() as u64);
-        Ok(size.map(|size| ObjectMeta { name: name.to_owned(), size, crc32c: None }))
+        Ok(size.map(|size| ObjectMeta { name: name.to_owned(), size, crc32c: None, created_ms: None }))
     }
 
     async fn list(
@@ -65,11 +70,14 @@ impl Store for Objects {
         page: Option<String>,
     ) -> Result<Page, StoreError> {
         let after = page.as_deref().or(after).unwrap_or("").to_owned();
-        let map = self.map();
+        let (map, times) = (self.map(), self.times());
         let below = map.iter().filter(|(name, _)| name.starts_with(prefix) && **name > after);
         let mut objects: Vec<ObjectMeta> = below
             .take(5)
-            .map(|(name, body)| ObjectMeta { name: name.clone(), size: body.len() as u64, crc32c: None })
+            .map(|(name, body)| {
+                let created_ms = times.get(name).copied();
+                ObjectMeta { name: name.clone(), size: body.len() as u64, crc32c: None, created_ms }
+            })
             .collect();
         let next = objects.get(3).map(|last| last.name.clone()).filter(|_| objects.len() == 5);
         objects.truncate(4);

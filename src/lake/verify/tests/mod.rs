@@ -2,13 +2,14 @@
 
 mod lake;
 mod log;
+mod repair;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use self::lake::{Objects, TOPIC, chain, counts, encode, lake, write};
-use super::{Cause, Damage, Loss, Report, verify};
+use super::{Cause, Damage, Loss, Report, Scope, verify};
 use crate::lake::ParquetCodec;
 use crate::lake::chain::{Hint, completed, mark_complete, open_epoch, open_next_epoch, ready};
 use crate::lake::layout::{ChainKey, Day, Hour, Name};
@@ -17,7 +18,7 @@ use crate::lake::store::Store;
 use crate::schemas::EventKind;
 
 async fn check(store: &Arc<Objects>) -> Report {
-    verify(store.as_ref(), &[], |_| {}).await.expect("a report")
+    verify(store.as_ref(), Scope::default(), |_| {}).await.expect("a report")
 }
 
 fn key(partition: i32) -> ChainKey {
@@ -46,8 +47,45 @@ async fn a_sound_lake_has_no_findings_and_adds_up() {
     // Of 60 offsets, 6 are holes and 6 records are rejected.
     assert_eq!((report.rows, report.rejected, report.holes), (96, 12, 12));
     assert_eq!((report.chains, report.entries, report.lost, report.gap_offsets), (2, 6, 0, 0));
-    let one = verify(store.as_ref(), &["other".to_owned()], |_| {}).await.unwrap();
+    let one = verify(store.as_ref(), Scope { topics: &["other".to_owned()], ..Scope::default() }, |_| {})
+        .await
+        .unwrap();
     assert_eq!(one, Report::default());
+}
+
+#[tokio::test]
+async fn older_ranges_are_left_out_but_for_their_names() {
+    let store = lake().await;
+    let since = |since_ms| Scope { since_ms: Some(since_ms), ..Scope::default() };
+    let all = check(&store).await;
+    // A store that tells no times: everything is checked.
+    assert_eq!(verify(store.as_ref(), since(100), |_| {}).await.unwrap(), all);
+    for (name, at) in [(key(0).receipt(0), 10), (key(0).receipt(20), 20), (key(1).receipt(0), 10)] {
+        store.times().insert(name, at);
+    }
+    let recent = |since_ms| verify(store.as_ref(), since(since_ms), |_| {});
+    let report = recent(20).await.unwrap();
+    assert_eq!((report.damage, report.entries, report.skipped, report.chains), (vec![], 4, 2, 2));
+    // Damage within an older range is not looked for, but is with all of it.
+    let old = store.find("event_hour=23/e001-p00000-00000000000000000000");
+    store.map().remove(&old);
+    assert!(recent(20).await.unwrap().is_sound());
+    assert_eq!(recent(10).await.unwrap().damage, [Damage::ObjectMissing { name: old.clone() }]);
+    // An object that nothing names is found unless it is older.
+    let stray = key(0).range(0, 19).data(Hour(0));
+    put(&store, &stray, Bytes::new());
+    assert_eq!(recent(20).await.unwrap().damage, [Damage::ObjectUnnamed { name: stray.clone() }]);
+    store.times().insert(stray, 19);
+    assert!(recent(20).await.unwrap().is_sound());
+    // Names still tell that an entry between an older and a newer one has gone, or a receipt.
+    let (entry, receipt) = (key(0).entry(20), key(0).receipt(20));
+    let sound = store.map().remove(&entry).unwrap();
+    let damage = recent(30).await.unwrap().damage;
+    assert!(damage.contains(&Damage::EntryUnlinked { name: key(0).entry(50) }), "{damage:?}");
+    assert!(damage.contains(&Damage::ReceiptAlone { name: receipt.clone() }), "{damage:?}");
+    put(&store, &entry, sound);
+    store.map().remove(&receipt);
+    assert_eq!(recent(30).await.unwrap().damage, [Damage::ReceiptMissing { name: receipt }]);
 }
 
 #[tokio::test]
