@@ -442,7 +442,8 @@ mod tests {
 
     /// A batch of listens that the broker took at these times.
     fn batch(appended_ms: &[i64]) -> EventBatch {
-        let source = Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
+        let source =
+            Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
         let mut decoder = Decoder::new(Arc::new(source), false);
         for (offset, &timestamp) in (0..).zip(appended_ms) {
             let value = Some(&br#"{"ts":7}"#[..]);
