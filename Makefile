@@ -269,11 +269,6 @@ bench: setup ## Measure the engine beside a bare librdkafka drain (BENCH_FLAGS, 
 	$(CARGO) build --locked --release --bin beatlytica --example bare_drain
 	BEATLYTICA_BIN="$(abspath $(TARGET))/release/beatlytica" $(VENV)/bin/python benches/drain.py $(BENCH_FLAGS)
 
-.PHONY: bench-recovery
-bench-recovery: setup ## Measure how long a killed engine takes to count again: a million users in 24 hours (BENCH_FLAGS, see benches/recovery.py --help)
-	$(CARGO) build --locked --release --bin beatlytica
-	BEATLYTICA_BIN="$(abspath $(TARGET))/release/beatlytica" $(VENV)/bin/python benches/recovery.py $(BENCH_FLAGS)
-
 .PHONY: bench-verify
 bench-verify: venv ## Measure `verify` on ten thousand objects (BENCH_FLAGS, see benches/verify.py --help)
 	$(CARGO) build --locked --release --bin beatlytica --example many_ranges
