@@ -325,11 +325,6 @@ bench-peers: bench-build $(PEERS)/.complete ## Run the same topic through Flink,
 bench-report: ## Write the tables of docs/performance.md from the last runs
 	$(PYTHON) benches/report.py
 
-.PHONY: bench-recovery
-bench-recovery: setup ## Measure how long a killed engine takes to count again: a million users in 24 hours (BENCH_FLAGS, see benches/recovery.py --help)
-	$(CARGO) build --locked --release --bin beatlytica
-	BEATLYTICA_BIN="$(abspath $(TARGET))/release/beatlytica" $(VENV)/bin/python benches/recovery.py $(BENCH_FLAGS)
-
 .PHONY: bench-verify
 bench-verify: venv ## Measure `verify` on ten thousand objects (BENCH_FLAGS, see benches/verify.py --help)
 	$(CARGO) build --locked --release --bin beatlytica --example many_ranges
