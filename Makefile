@@ -261,8 +261,9 @@ marts-scale: dbt-venv ## Measure the marts on 100 million plays (SCALE_FLAGS, se
 	$(DBT_VENV)/bin/python benches/marts_scale.py $(SCALE_FLAGS)
 
 .PHONY: test-slow
-test-slow: setup dashboards-schema ## What every run has no time for: more cases of every property, Airflow with all models, Grafana's schema
+test-slow: setup build dashboards-schema ## What every run has no time for: more cases of every property, every fault point with every outcome, Airflow with all models, Grafana's schema
 	PROPTEST_CASES=20000 $(CARGO) test --locked --lib
+	$(E2E) --all-points tests/e2e/test_fault_points.py
 	@$(MAKE) --no-print-directory airflow-whole
 
 # This crate alone is built anew, optimised as for a release but for LTO; what it depends on is there from the tests.

@@ -10,6 +10,7 @@ from tables import PARTITIONS, TABLES
 
 def pytest_addoption(parser):
     parser.addoption("--drill", action="store_true", help="the whole alert drill, not only what is quick")
+    parser.addoption("--all-points", action="store_true", help="every fault point with every outcome, not a part of them")
     parser.addoption("--record", help="the file in which the whole alert drill writes what it saw")
 
 
