@@ -69,6 +69,7 @@ check: lint ## Format, lints and unit tests: the quick one
 test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked
+	@$(MAKE) --no-print-directory fuzz SECONDS=5
 	@$(MAKE) --no-print-directory bench-instructions
 	@$(MAKE) --no-print-directory terraform-test
 	@$(MAKE) --no-print-directory deploy-test
@@ -330,6 +331,11 @@ bench-report: ## Write the tables of docs/performance.md from the last runs
 bench-verify: venv ## Measure `verify` on ten thousand objects (BENCH_FLAGS, see benches/verify.py --help)
 	$(CARGO) build --locked --release --bin beatlytica --example many_ranges
 	BEATLYTICA_BIN="$(abspath $(TARGET))/release/beatlytica" $(VENV)/bin/python benches/verify.py $(BENCH_FLAGS)
+
+.PHONY: fuzz
+fuzz: ## Fuzz all targets by turns, SECONDS=30 each, or one: TARGET=decode|ledger|settings|query|batch
+	CARGO="$(CARGO)" CARGO_TARGET_DIR="$(abspath $(or $(CARGO_TARGET_DIR),target))" \
+	  fuzz/run.sh $(or $(SECONDS),30) $(if $(filter command,$(origin TARGET)),$(TARGET))
 
 .PHONY: deny
 deny: ## Check licences, advisories and sources of all dependencies

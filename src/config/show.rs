@@ -20,8 +20,11 @@ pub(super) fn toml(merged: &Merged) -> String {
         let gap = if out.is_empty() { "" } else { "\n" };
         let _ = writeln!(out, "{gap}[{section}]");
         for (name, key, sourced) in lines {
-            let value = literal(key, &sourced.value.kind);
-            let _ = writeln!(out, "{} = {value}  # {}", quoted_key(name), sourced.origin);
+            let line =
+                ::toml::Table::from_iter([(name.to_owned(), value(key, &sourced.value.kind))]).to_string();
+            // The name of a file or a variable may hold what a comment must not.
+            let origin = sourced.origin.replace(char::is_control, "\u{FFFD}");
+            let _ = writeln!(out, "{}  # {origin}", line.trim_end());
         }
     }
     out
@@ -34,13 +37,8 @@ fn split(key: &str) -> (&str, &str) {
     }
 }
 
-fn quoted_key(name: &str) -> String {
-    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if bare { name.to_owned() } else { ::toml::Value::from(name).to_string() }
-}
-
-fn literal(key: &str, kind: &ValueKind) -> String {
-    let value = match kind {
+fn value(key: &str, kind: &ValueKind) -> ::toml::Value {
+    match kind {
         ValueKind::Boolean(value) => ::toml::Value::from(*value),
         ValueKind::I64(value) => ::toml::Value::from(*value),
         ValueKind::Float(value) => ::toml::Value::from(*value),
@@ -49,6 +47,5 @@ fn literal(key: &str, kind: &ValueKind) -> String {
             let hide = is_secret(key) && !text.is_empty();
             ::toml::Value::from(if hide { HIDDEN.to_owned() } else { text })
         }
-    };
-    value.to_string()
+    }
 }

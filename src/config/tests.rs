@@ -69,6 +69,20 @@ fn later_layers_win() {
 }
 
 #[test]
+fn what_is_shown_is_toml_whatever_a_variable_is_called() {
+    let environment = [
+        ("BEATLYTICA__KAFKA__BROKERS".to_owned(), "env:2".to_owned()),
+        ("BEATLYTICA__LAKE__URL".to_owned(), "file:///from/env".to_owned()),
+        ("BEATLYTICA__KAFKA__PROPERTIES__LINGER\u{11}\nMS".to_owned(), "5".to_owned()),
+    ];
+    let loaded = load(None, environment, &[]).expect("valid");
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("shown.toml");
+    std::fs::write(&path, loaded.show()).expect("file");
+    assert_eq!(load(Some(&path), [], &[]).expect("what was shown").settings, loaded.settings);
+}
+
+#[test]
 fn unknown_keys_name_their_source_and_the_nearest_key() {
     let found = problems("[kafka]\nbroker = 'x:1'", &[("BEATLYTICA__LAKE__UPLOAD_INTERVALL", "1s")]);
     let text: Vec<String> = found.iter().map(Problem::to_string).collect();
