@@ -54,11 +54,12 @@ def test_a_lake_of_version_1_is_gone_on_with(broker, engine, tmp_path):
 
     with engine.start("run") as run:
         def answer():
+            assert run.poll() is None, run.tail()
             status = engine.get("/api/v1/status")
             done = status and len(status["partitions"]) == len(TABLES) and status["lag"] == 0
             return done and engine.get("/api/v1/active-users?window=24h")
 
-        answer = wait_until(answer, "all is read", 90)
+        answer = wait_until(answer, "all is read", 180)
         run.send(signal.SIGTERM)
         run.succeed(60)
     # The windows hold the old lake's listeners and the new ones.
