@@ -104,7 +104,9 @@ pub(crate) fn consumer_config(settings: &Settings, partitions: usize) -> ClientC
         .set("max.partition.fetch.bytes", (fetch_kib * 1024).to_string())
         // The default of a second would leave a drained queue empty for as long.
         .set("fetch.queue.backoff.ms", "5")
-        .set("fetch.wait.max.ms", "100");
+        // While the queues of those with records are full, a fetch asks for the empty partitions alone, and the broker
+        // lets it wait so long: the others run dry meanwhile.
+        .set("fetch.wait.max.ms", "10");
     config
 }
 
