@@ -7,10 +7,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::{Instant, timeout};
 
-use super::partition_consumer::PartitionConsumer;
+use super::partition::Partition;
 use super::restart::{RestartHistory, RestartPolicy, Verdict};
 use super::topic_check::{OpenError, count_partitions, created_anew, missing, open};
-use super::uploader::Uploader;
 use super::window_aggregator::WindowAggregator;
 use super::world::{Child, World};
 use crate::kafka::TopicPartition;
@@ -47,18 +46,6 @@ pub(super) struct TopicEpoch {
     pub(super) topic: String,
     pub(super) epoch: u32,
     pub(super) record: EpochRecord,
-}
-
-struct Partition {
-    source: Arc<Source>,
-    epoch: EpochRecord,
-    uploader: Option<Child<Uploader>>,
-    consumer: Option<Child<PartitionConsumer>>,
-    history: RestartHistory,
-    restart_at: Option<Instant>,
-    /// The log's end when the partition was taken up.
-    target: i64,
-    refused: bool,
 }
 
 /// Actor that owns all others.
@@ -134,17 +121,7 @@ impl Supervisor {
                 Ok((epoch, record, target)) => {
                     let (topic, number) = (Arc::clone(&partition.topic), partition.partition);
                     let source = Arc::new(Source { topic, kind, epoch, partition: number });
-                    let entry = Partition {
-                        source,
-                        epoch: record,
-                        uploader: None,
-                        consumer: None,
-                        history: RestartHistory::default(),
-                        restart_at: None,
-                        target,
-                        refused: false,
-                    };
-                    actor.partitions.insert(partition.clone(), entry);
+                    actor.partitions.insert(partition.clone(), Partition::new(source, record, target));
                     actor.start(&partition, ctx);
                 }
                 Err(OpenError::Later(why) | OpenError::Refused(why)) => {
@@ -179,8 +156,7 @@ impl Supervisor {
         }
         if let Some(entry) = self.partitions.get_mut(partition) {
             entry.refused = true;
-            entry.consumer.iter().for_each(Child::halt);
-            entry.uploader.iter().for_each(Child::halt);
+            entry.halt();
         }
         if self.settings.exit_at_end {
             self.finish(Err(format!("{partition}: {why}")), ctx);
@@ -264,10 +240,7 @@ impl Supervisor {
         self.aggregator.iter().for_each(Child::halt);
         self.aggregator = Some(world.factory.aggregator());
         // Both hold the old address. What an uploader has not written is read again from the log.
-        for entry in self.partitions.values_mut() {
-            entry.consumer.take().iter().for_each(Child::halt);
-            entry.uploader.take().iter().for_each(Child::halt);
-        }
+        self.partitions.values_mut().for_each(Partition::forget_actors);
         match self.aggregator_history.failed(Instant::now(), &self.settings.restarts) {
             Verdict::GiveUp => self.finish(Err("the window aggregator fails again and again".into()), ctx),
             Verdict::RestartAfter(wait) => {
@@ -290,17 +263,7 @@ impl Supervisor {
                 }
                 continue;
             }
-            let uploader_dead = entry.uploader.as_ref().is_some_and(|child| child.is_dead(stuck_after));
-            let consumer_dead = entry.consumer.as_ref().is_some_and(|child| child.is_dead(stuck_after));
-            if !uploader_dead && !consumer_dead {
-                continue;
-            }
-            // A new consumer learns from its receivers where to go on; a new uploader is another address for it.
-            entry.consumer.take().iter().for_each(Child::halt);
-            if uploader_dead {
-                entry.uploader.take().iter().for_each(Child::halt);
-            }
-            let actor = if uploader_dead { "uploader" } else { "partition_consumer" };
+            let Some(actor) = entry.forget_dead(stuck_after) else { continue };
             world.metrics.restarts.with_label_values(&[actor]).inc();
             match entry.history.failed(now, &self.settings.restarts) {
                 Verdict::RestartAfter(wait) => {
@@ -410,8 +373,7 @@ impl Supervisor {
         ctx.spawn(released.into_actor(self).map(move |(), actor, _| {
             for partition in &partitions {
                 if let Some(entry) = actor.partitions.remove(partition) {
-                    entry.consumer.iter().for_each(Child::halt);
-                    entry.uploader.iter().for_each(Child::halt);
+                    entry.halt();
                 }
                 if let Some(aggregator) = &actor.aggregator
                     && aggregator.address.try_send(Detach { partition: partition.clone() }).is_err()
