@@ -92,8 +92,7 @@ async fn repair(settings: &Settings, store: &Arc<dyn Store>, report: &Report) ->
     if report.unfinished.is_empty() {
         return Ok(0);
     }
-    let log = KafkaRetained::new(&consumer_config(settings, 1), &client_config(&settings.kafka))?;
-    let mut log = KafkaRanges::new(log, settings.decode.repair, settings.privacy.clone());
+    let mut log = KafkaRanges::new(retained(settings)?, settings.decode.repair, settings.privacy.clone());
     let encoders = Encoders::new(1, settings.lake.compression_level);
     let mut whole = 0;
     for repaired in verify::repair(store, &encoders, &mut log, &writer(), &report.unfinished).await {
@@ -108,14 +107,18 @@ async fn repair(settings: &Settings, store: &Arc<dyn Store>, report: &Report) ->
     Ok(whole)
 }
 
+fn retained(settings: &Settings) -> anyhow::Result<KafkaRetained> {
+    // One partition is read at a time: it may have the whole fetch budget.
+    KafkaRetained::new(&consumer_config(settings, 1), &client_config(&settings.kafka))
+}
+
 async fn compare(
     settings: &Settings,
     options: VerifyOptions,
     store: &dyn Store,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    // One partition is read at a time: it may have the whole fetch budget.
-    let mut log = KafkaRetained::new(&consumer_config(settings, 1), &client_config(&settings.kafka))?;
+    let mut log = retained(settings)?;
     let topics: Vec<String> = settings.kafka.topics.all().map(|(_, topic)| topic.to_owned()).collect();
     let bar = options.progress.then(|| Bar::show(Some(0), "{bar:30} {percent}% of the log, {msg}"));
     verify_log(store, &mut log, &topics, report, |done| {

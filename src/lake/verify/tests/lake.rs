@@ -93,6 +93,31 @@ impl Store for Objects {
     }
 }
 
+/// A chain whose last entry is decided and no more: nothing of it was written.
+pub struct Undone {
+    pub chain: Chain,
+    head: Option<Decision>,
+    pub decision: Decision,
+    /// The objects with all of its records.
+    pub records: Vec<NewObject>,
+}
+
+impl Undone {
+    /// On partition 0, of the records `[60, 90)`.
+    pub async fn on(store: &Arc<Objects>) -> Self {
+        let chain = chain(store, 0).await;
+        let head = chain.entry(50).await.unwrap();
+        let (decision, records) = encode(&chain, 60, 90, 60, head.as_ref());
+        assert_eq!(chain.decide(&decision).await.unwrap(), Decided::Own);
+        Undone { chain, head, decision, records }
+    }
+
+    /// Its objects with the records from `from` on.
+    pub fn survivors(&self, from: i64) -> Vec<NewObject> {
+        encode(&self.chain, 60, 90, from, self.head.as_ref()).1
+    }
+}
+
 pub fn rejected_at(offset: i64) -> bool {
     offset % 10 == 7
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::lake::{Objects, TOPIC, chain, counts, encode, lake, write};
+use self::lake::{Objects, TOPIC, Undone, chain, counts, encode, lake, write};
 use super::{Cause, Damage, Loss, Report, Scope, verify};
 use crate::lake::ParquetCodec;
 use crate::lake::chain::{Hint, completed, mark_complete, open_epoch, open_next_epoch, ready};
@@ -290,19 +290,17 @@ fn log(start: i64, end: i64) -> LogView {
 #[tokio::test]
 async fn lost_records_are_written_as_such() {
     let store = lake().await;
-    let chain = chain(&store, 0).await;
-    let head = chain.entry(50).await.unwrap();
-    let (decision, _) = encode(&chain, 60, 90, 60, head.as_ref());
-    chain.decide(&decision).await.unwrap();
+    let undone = Undone::on(&store).await;
+    let Undone { chain, decision, .. } = &undone;
     // A crash; retention takes [60, 75); the successor finds the decision, then a gap behind it.
     let hint = Some(Hint { offset: 60, start: 50 });
     let found = chain.recover(hint, || async { Ok(log(75, 200)) }).await.unwrap();
     assert!(found.hint_used);
     let unfinished = found.unfinished.unwrap();
-    assert_eq!((unfinished.survivors_from, &unfinished.decision), (75, &decision));
-    let (_, survivors) = encode(&chain, 60, 90, 75, head.as_ref());
-    let own = counts(&decision, &survivors);
-    let receipt = chain.finish(&decision, ready(survivors), own, &ParquetCodec).await.unwrap();
+    assert_eq!((unfinished.survivors_from, &unfinished.decision), (75, decision));
+    let survivors = undone.survivors(75);
+    let own = counts(decision, &survivors);
+    let receipt = chain.finish(decision, ready(survivors), own, &ParquetCodec).await.unwrap();
     assert_eq!(receipt.lost, 13);
     let found = chain.recover(None, || async { Ok(log(100, 200)) }).await.unwrap();
     assert_eq!((found.head_end, found.gaps.len(), found.unfinished), (100, 1, None));
@@ -318,14 +316,12 @@ async fn lost_records_are_written_as_such() {
 #[tokio::test]
 async fn a_foreign_object_is_counted_as_it_stands() {
     let store = lake().await;
-    let chain = chain(&store, 0).await;
-    let head = chain.entry(50).await.unwrap();
-    let (decision, all) = encode(&chain, 60, 90, 60, head.as_ref());
-    chain.decide(&decision).await.unwrap();
-    let (_, survivors) = encode(&chain, 60, 90, 80, head.as_ref());
+    let undone = Undone::on(&store).await;
+    let Undone { chain, decision, records: all, .. } = &undone;
+    let survivors = undone.survivors(80);
     let (standing, _) = (survivors[0].clone(), put(&store, &survivors[0].name, survivors[0].body.clone()));
-    let own = counts(&decision, &all);
-    let receipt = chain.finish(&decision, ready(all.clone()), own, &ParquetCodec).await.unwrap();
+    let own = counts(decision, all);
+    let receipt = chain.finish(decision, ready(all.clone()), own, &ParquetCodec).await.unwrap();
     assert_eq!(receipt.lost, all[0].rows - standing.rows);
     let report = check(&store).await;
     assert_eq!((report.damage, report.lost), (vec![], receipt.lost));
@@ -334,10 +330,7 @@ async fn a_foreign_object_is_counted_as_it_stands() {
 #[tokio::test]
 async fn closing_an_epoch_finishes_with_what_stands() {
     let store = lake().await;
-    let chain = chain(&store, 0).await;
-    let head = chain.entry(50).await.unwrap();
-    let (decision, records) = encode(&chain, 60, 90, 60, head.as_ref());
-    chain.decide(&decision).await.unwrap();
+    let Undone { chain, decision, records, .. } = Undone::on(&store).await;
     put(&store, &records[0].name, records[0].body.clone());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
     for _ in 0..2 {

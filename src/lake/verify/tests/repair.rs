@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::lake::{Objects, batch, chain, counts, encode, lake};
+use super::lake::{Objects, Undone, batch, counts, lake};
 use super::{check, key};
 use crate::lake::ParquetCodec;
-use crate::lake::chain::{Decided, open_next_epoch};
+use crate::lake::chain::{open_next_epoch, ready};
 use crate::lake::encoders::Encoders;
 use crate::lake::ledger::{Decision, EntryKind, LogView};
 use crate::lake::pending::Range;
@@ -92,10 +92,7 @@ async fn counts_come_back_without_the_log() {
 #[tokio::test]
 async fn a_decision_without_receipt_is_finished() {
     let store = lake().await;
-    let chain = chain(&store, 0).await;
-    let head = chain.entry(50).await.unwrap();
-    let (decision, records) = encode(&chain, 60, 90, 60, head.as_ref());
-    assert_eq!(chain.decide(&decision).await.unwrap(), Decided::Own);
+    let Undone { chain, decision, records, .. } = Undone::on(&store).await;
     store.map().insert(records[0].name.clone(), records[0].body.clone());
     let outcome = repaired(&store, &mut Log::from(60)).await;
     let written = decision.objects.len() as u64 - 1;
@@ -178,14 +175,11 @@ async fn damaged_objects_are_left_alone() {
 async fn a_survivors_range_is_not_made_whole() {
     // Receipted with records lost: the log could not give them then, and a late writer must add nothing.
     let store = lake().await;
-    let chain = chain(&store, 0).await;
-    let head = chain.entry(50).await.unwrap();
-    let (decision, _) = encode(&chain, 60, 90, 60, head.as_ref());
-    chain.decide(&decision).await.unwrap();
-    let (_, survivors) = encode(&chain, 60, 90, 75, head.as_ref());
-    let own = counts(&decision, &survivors);
-    let ready = crate::lake::chain::ready(survivors);
-    let receipt = chain.finish(&decision, ready, own, &ParquetCodec).await.unwrap();
+    let undone = Undone::on(&store).await;
+    let Undone { chain, decision, .. } = &undone;
+    let survivors = undone.survivors(75);
+    let own = counts(decision, &survivors);
+    let receipt = chain.finish(decision, ready(survivors), own, &ParquetCodec).await.unwrap();
     assert!(receipt.lost > 0);
     let name = decision.record_objects().next().unwrap().to_owned();
     store.map().remove(&name);
