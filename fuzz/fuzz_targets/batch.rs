@@ -17,8 +17,8 @@ use beatlytica::lake::parquet::count_objects;
 use beatlytica::lake::pending::{Offered, Pending};
 use beatlytica::schemas::{Decoder, EventBatch, EventKind, RawRecord, Source, record_hash};
 use fuzz_oracle::Choices;
-use fuzz_oracle::oracle::assert_same;
 use fuzz_oracle::records::{Record, records};
+use fuzz_oracle::rows::assert_same;
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {

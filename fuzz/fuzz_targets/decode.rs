@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use beatlytica::schemas::decode::REASONS;
 use beatlytica::schemas::{Decoder, EventBatch, EventKind, RawRecord, Source};
-use fuzz_oracle::oracle::{Expected, assert_same, cells, expected, extra};
+use fuzz_oracle::oracle::{Expected, expected, extra};
+use fuzz_oracle::rows::{assert_same, cells};
 use libfuzzer_sys::fuzz_target;
 
 /// The fast and the validating reader of a kind, repairing or not.

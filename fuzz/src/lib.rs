@@ -5,6 +5,10 @@ pub mod json;
 pub mod oracle;
 pub mod query;
 pub mod records;
+#[path = "../../src/schemas/decode/tests/rows.rs"]
+pub mod rows;
+
+use beatlytica::schemas;
 
 /// Bytes taken from the front of an input, for what a target has to choose.
 #[derive(Debug, Clone, Copy)]

@@ -1,24 +1,10 @@
 //! A record as serde_json reads it, with the decoder's answers (`src/schemas/decode/mod.rs`) spelt out once more.
 
-use beatlytica::schemas::{Column, EventBatch, EventKind, Field, FieldType};
+use beatlytica::schemas::{EventBatch, EventKind, Field, FieldType};
 
 use crate::decimal::{Integer, integer};
 use crate::json::{compact, members};
-
-/// One value of a row; floats by their bits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cell {
-    /// Nothing.
-    Null,
-    /// An integer or a timestamp.
-    Int(i64),
-    /// A float's bits.
-    Float(u64),
-    /// True or false.
-    Bool(bool),
-    /// Text.
-    Text(String),
-}
+use crate::rows::Cell;
 
 /// What is to be expected of a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,43 +77,13 @@ fn expected_cell(field: &Field, value: &str) -> Option<Cell> {
             .parse()
             .ok()
             .filter(|value: &f64| value.is_finite())
-            .map(|value| Cell::Float(value.to_bits())),
+            .map(Cell::from),
         FieldType::Bool if value == "true" || value == "false" => Some(Cell::Bool(value == "true")),
         _ => None,
     }
 }
 
-/// The values of a row.
-pub fn cells(batch: &EventBatch, row: usize) -> Vec<Cell> {
-    batch.columns.iter().map(|column| cell(column, row)).collect()
-}
-
-fn cell(column: &Column, row: usize) -> Cell {
-    let found = match column {
-        Column::Text(column) => column.text(row).map(Cell::Text),
-        Column::Int64(column) => column.get(row).map(Cell::Int),
-        Column::Float64(column) => {
-            column.validity.is_valid(row).then(|| Cell::Float(column.values[row].to_bits()))
-        }
-        Column::Bool(column) => column.validity.is_valid(row).then(|| Cell::Bool(column.values[row])),
-    };
-    found.unwrap_or(Cell::Null)
-}
-
 /// The text of `extra` of a row.
 pub fn extra(batch: &EventBatch, row: usize) -> Option<&str> {
     batch.extra.values.iter().find(|(at, _)| *at as usize == row).map(|(_, text)| text.as_str())
-}
-
-/// Panics where two readers of the same records differ.
-pub fn assert_same(left: &EventBatch, right: &EventBatch) {
-    assert_eq!((left.start, left.end), (right.start, right.end));
-    assert_eq!(left.offsets, right.offsets);
-    assert_eq!(left.timestamps, right.timestamps);
-    assert_eq!(left.hashes, right.hashes);
-    assert_eq!(left.extra, right.extra);
-    assert_eq!(left.rejected, right.rejected);
-    for row in 0..left.rows() {
-        assert_eq!(cells(left, row), cells(right, row), "row {row}");
-    }
 }

@@ -5,24 +5,16 @@ mod oracle;
 mod property;
 mod real;
 mod records;
+mod rows;
 mod sessions;
 
 use std::sync::Arc;
 
 use super::{Decoder, RawRecord};
+use crate::schemas;
 use crate::schemas::batch::{EventBatch, Source};
-use crate::schemas::column::Column;
 use crate::schemas::field::EventKind;
-
-/// One value of a batch.
-#[derive(Debug, Clone, PartialEq)]
-enum Cell {
-    Null,
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-    Text(String),
-}
+use rows::{Cell, assert_same, cell, cells};
 
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
@@ -33,12 +25,6 @@ impl From<&str> for Cell {
 impl From<i64> for Cell {
     fn from(value: i64) -> Self {
         Cell::Int(value)
-    }
-}
-
-impl From<f64> for Cell {
-    fn from(value: f64) -> Self {
-        Cell::Float(value)
     }
 }
 
@@ -68,20 +54,6 @@ fn decode_one(kind: EventKind, repair: bool, value: &str) -> EventBatch {
     batch
 }
 
-fn cells(batch: &EventBatch, row: usize) -> Vec<Cell> {
-    batch.columns.iter().map(|column| cell(column, row)).collect()
-}
-
-fn cell(column: &Column, row: usize) -> Cell {
-    let found = match column {
-        Column::Text(column) => column.text(row).map(Cell::Text),
-        Column::Int64(column) => column.get(row).map(Cell::Int),
-        Column::Float64(column) => column.validity.is_valid(row).then(|| Cell::Float(column.values[row])),
-        Column::Bool(column) => column.validity.is_valid(row).then(|| Cell::Bool(column.values[row])),
-    };
-    found.unwrap_or(Cell::Null)
-}
-
 /// The value of `column` in the batch's only row.
 fn value_of(batch: &EventBatch, column: &str) -> Cell {
     assert_eq!(batch.rows(), 1, "{:?}", batch.rejected);
@@ -97,17 +69,4 @@ fn extra_of(batch: &EventBatch) -> Option<&str> {
 fn rejection_of(batch: &EventBatch) -> (&'static str, &str) {
     assert_eq!((batch.rows(), batch.rejected.len()), (0, 1));
     (batch.rejected[0].reason, &batch.rejected[0].detail)
-}
-
-/// Same rows, text compared by what the keys mean.
-fn assert_same(left: &EventBatch, right: &EventBatch) {
-    assert_eq!((left.start, left.end), (right.start, right.end));
-    assert_eq!(left.offsets, right.offsets);
-    assert_eq!(left.timestamps, right.timestamps);
-    assert_eq!(left.hashes, right.hashes);
-    assert_eq!(left.extra, right.extra);
-    assert_eq!(left.rejected, right.rejected);
-    for row in 0..left.rows() {
-        assert_eq!(cells(left, row), cells(right, row), "row {row}");
-    }
 }

@@ -91,7 +91,7 @@ fn expected_cell(field: &Field, value: &Value) -> Result<Option<Cell>, ()> {
                 (None, _) => return Err(()),
             }
         }
-        (FieldType::Float64, Value::Number(number)) => Cell::Float(number.as_f64().ok_or(())?),
+        (FieldType::Float64, Value::Number(number)) => number.as_f64().ok_or(())?.into(),
         (FieldType::Bool, Value::Bool(value)) => Cell::Bool(*value),
         _ => return Err(()),
     }))
@@ -100,7 +100,10 @@ fn expected_cell(field: &Field, value: &Value) -> Result<Option<Cell>, ()> {
 /// serde_json's floats may be off by the last bit.
 pub(super) fn is_near(left: &Cell, right: &Cell) -> bool {
     match (left, right) {
-        (Cell::Float(left), Cell::Float(right)) => (left - right).abs() <= left.abs() * 4e-16,
+        (Cell::Float(left), Cell::Float(right)) => {
+            let (left, right) = (f64::from_bits(*left), f64::from_bits(*right));
+            (left - right).abs() <= left.abs() * 4e-16
+        }
         _ => left == right,
     }
 }
