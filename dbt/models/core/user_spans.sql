@@ -3,26 +3,11 @@
   partition_by=by_day(), require_partition_filter=true, cluster_by=['user_id'],
   post_hook="{{ mark_built() }}"
 ) }}
+{%- set kept = 'event_date, event_hour, user_id, level, gender, state, first_name, last_name, registration, ts' %}
 {%- set hours = changed_periods() %}
 
 with seen as {{ inlined() }} (
-  select
-    event_date,
-    event_hour,
-    user_id,
-    level,
-    gender,
-    state,
-    first_name,
-    last_name,
-    registration,
-    ts,
-    session_id,
-    item_in_session,
-    source_table,
-    kafka_epoch,
-    kafka_partition,
-    kafka_offset
+  select *
   from {{ ref('events') }}
   where {{ in_periods(hours) }} and user_id is not null
 ),
@@ -65,16 +50,7 @@ compared as (
 
 numbered as (
   select
-    event_date,
-    event_hour,
-    user_id,
-    level,
-    gender,
-    state,
-    first_name,
-    last_name,
-    registration,
-    ts,
+    {{ kept }},
     sum(
       case
         when
@@ -89,16 +65,7 @@ numbered as (
   from compared
   union all
   select
-    event_date,
-    event_hour,
-    user_id,
-    level,
-    gender,
-    state,
-    first_name,
-    last_name,
-    registration,
-    ts,
+    {{ kept }},
     1 as span_number
   from seen
   where not exists (
