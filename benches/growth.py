@@ -8,14 +8,15 @@ import argparse
 import dataclasses
 import json
 import pathlib
-import subprocess
 import tempfile
 
 from load import TOPICS, Shape, fill
-from measure import ROOT, engine_run, medians, rounded
+from measure import MEASURED, ROOT, engine_run, medians, save
 from plot import draw
+from report import growth
 
-from harness import Broker, Engine, fake_gcs
+from bucket import Fake
+from harness import Broker, Engine
 
 BASE = Shape(events=500_000)
 
@@ -48,27 +49,6 @@ AXES = (
 UNITS = {"lake__max_batch_bytes": "MiB", "lake__upload_interval": "s"}
 
 
-class SlowStore:
-    """Google Cloud Storage in memory, each answer late."""
-
-    def __init__(self, milliseconds):
-        self.child = subprocess.Popen([fake_gcs()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.endpoint = self.child.stdout.readline().strip()
-        self.child.stdin.write(f"delay {milliseconds}\n")
-        self.child.stdin.flush()
-        self.child.stdout.readline()
-
-    def settings(self):
-        return {"lake__url": "gs://fake-bucket/lake", "gcs__endpoint": self.endpoint}
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.child.stdin.close()
-        self.child.wait(30)
-
-
 def point(broker, folder, axis, value, suffix, rounds):
     """One value of one axis."""
     shape = dataclasses.replace(BASE, events=axis.events, **({axis.shape: value} if axis.shape else {}))
@@ -80,8 +60,9 @@ def point(broker, folder, axis, value, suffix, rounds):
     for number in range(rounds):
         name = folder / f"round-{number}{suffix}"
         if axis.slow_store:
-            with SlowStore(value) as store:
-                rows.append(run_twice(broker, name, events, {**settings, **store.settings()}))
+            with Fake() as store:
+                store.tell(f"delay {value}")
+                rows.append(run_twice(broker, name, events, {**settings, **store.settings}))
         else:
             rows.append(run_twice(broker, name, events, settings))
     return {"value": value, "events": events, "bytes_per_event": round(size / events), **medians(rows)}
@@ -96,25 +77,13 @@ def run_twice(broker, folder, events, settings):
     return found
 
 
-def table(axis, points):
-    """For the document."""
-    lines = [f"| {axis} | CPU, us/event | peak RSS, MiB | restart, s | objects | events |", "|---|---|---|---|---|---|"]
-    for each in points:
-        lines.append(
-            f"| {each['value']:,} | {each['cpu_microseconds_per_event']:.2f} | {each['peak_rss_mib']:.0f} | {each['restart_seconds']:.2f} | "
-            f"{each['objects']:,.0f} | {each['events']:,} |"
-        )
-    return "\n".join(lines)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--axis", choices=[axis.name for axis in AXES], action="append", help="all of them without")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--json", type=pathlib.Path, default=ROOT / ".cache" / "bench" / "growth.json")
+    parser.add_argument("--json", type=pathlib.Path, default=MEASURED / "growth.json")
     parser.add_argument("--plot", type=pathlib.Path, default=ROOT / "docs" / "images" / "growth.svg")
     options = parser.parse_args()
-    options.json.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(options.json.read_text()) if options.axis and options.json.exists() else {}
     for axis in AXES:
         if options.axis and axis.name not in options.axis:
@@ -123,8 +92,8 @@ def main():
             results[axis.name] = [
                 point(broker, pathlib.Path(temporary), axis, value, f"_{number}", options.rounds) for number, value in enumerate(axis.values)
             ]
-        print(f"\n{table(axis.name, results[axis.name])}", flush=True)
-        options.json.write_text(json.dumps(rounded(results), indent=2) + "\n")
+        print(f"\n{growth({axis.name: results[axis.name]})}", flush=True)
+        save(options.json, results)
     options.plot.write_text(draw(results))
 
 

@@ -18,11 +18,10 @@ import subprocess
 import tempfile
 import threading
 import time
-import urllib.request
 import zlib
 
 from load import DAY_MS, TOPICS, Shape, write_events
-from measure import ROOT, rounded
+from measure import MEASURED, rounded, save
 
 from harness import Broker, Engine, Process, binary, replay, variables, wait_until
 
@@ -120,10 +119,9 @@ def quantile(sorted_values, share):
     return sorted_values[min(len(sorted_values) - 1, int(share * len(sorted_values)))]
 
 
-def metric(port):
+def metric(engine):
     """The engine's own histogram: (seconds, observations up to them)."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-        return [(float(le), int(count)) for le, count in BUCKET.findall(answer.read().decode())]
+    return [(float(le), int(count)) for le, count in BUCKET.findall(engine.metrics())]
 
 
 def bucket_of(before, after, share):
@@ -196,7 +194,7 @@ def probe(rate, options, broker, engine, folder, events):
     poller.start()
     for prober in probers:
         prober.start()
-    began, before = time.time(), metric(engine.port)
+    began, before = time.time(), metric(engine)
     history = read_history(engine, began) if options.history else []
     load = Process(
         ["replay", str(events), "--topic", TOPIC, "--rate", str(rate)], variables({"kafka.brokers": broker.address}), folder / "load.log",
@@ -206,7 +204,7 @@ def probe(rate, options, broker, engine, folder, events):
         prober.over.set()
     wait_for_probes(poller, probers, 60)
     poller.over.set()
-    after = metric(engine.port)
+    after = metric(engine)
     found, unseen = [], 0
     for prober in probers:
         some, missing = latencies(prober, poller, (began + warm_up) * 1000)
@@ -227,15 +225,14 @@ def main():
     parser.add_argument("--seconds", type=int, default=40)
     parser.add_argument("--history", type=int, default=0, help="events of the day before that wait in another topic")
     parser.add_argument("--max-ahead", default="6h", help="windows.max_ahead: how far live partitions may be ahead of the history")
-    parser.add_argument("--json", type=pathlib.Path, default=ROOT / ".cache" / "bench" / "latency.json")
+    parser.add_argument("--json", type=pathlib.Path, default=MEASURED / "latency.json")
     options = parser.parse_args()
     results = []
     for rate in options.rate or (1_000, 100_000, 500_000):
         with tempfile.TemporaryDirectory(prefix="beatlytica-bench-") as temporary:
             results.append(measure(rate, options, pathlib.Path(temporary)))
         print(json.dumps(rounded(results[-1])))
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(rounded({"results": results}), indent=2) + "\n")
+    save(options.json, {"results": results})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Runs of the engine and of others over a loaded topic: wall, CPU by thread, memory, objects."""
 
+import json
 import pathlib
 import statistics
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+#: Where the benches leave their figures.
+MEASURED = ROOT / ".cache" / "bench"
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
 from harness import Engine, Process, binary, wait_until  # noqa: E402
@@ -104,6 +107,12 @@ def medians(rows):
         name: medians([each[name] for each in rows]) if isinstance(value, dict) else statistics.median(each[name] for each in rows)
         for name, value in first.items()
     }
+
+
+def save(path, value):
+    """Keeps figures for `report.py`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rounded(value), indent=2) + "\n")
 
 
 def rounded(value):

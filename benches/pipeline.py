@@ -8,13 +8,12 @@ the lake), and one made for the bench would measure a program that nobody runs. 
 """
 
 import argparse
-import json
 import pathlib
 import platform
 import tempfile
 
 from load import DAY_MS, HOUR_MS, Shape, fill, shares
-from measure import ROOT, bare_drain, engine_run, medians, rounded
+from measure import MEASURED, bare_drain, engine_run, medians, save
 
 from harness import Broker
 
@@ -69,14 +68,13 @@ def main():
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=pathlib.Path, default=ROOT / ".cache" / "bench" / "pipeline.json")
+    parser.add_argument("--json", type=pathlib.Path, default=MEASURED / "pipeline.json")
     parser.add_argument("--limit", type=float, help="exit with 1 if the engine's median CPU microseconds an event exceed it")
     options = parser.parse_args()
     results = [measure(name, options) for name in options.shape or SHAPES]
     for result in results:
         report(result)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(rounded({"machine": machine(), "results": results}), indent=2) + "\n")
+    save(options.json, {"machine": machine(), "results": results})
     worst = max(result["medians"]["engine"]["cpu_microseconds_per_event"] for result in results)
     if options.limit is not None and worst > options.limit:
         raise SystemExit(f"engine: {worst:.3f} us/event, limit {options.limit}")

@@ -4,12 +4,11 @@ A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. Run by `make bench-
 """
 
 import json
-import pathlib
 import re
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from measure import MEASURED, ROOT
+
 PAGE = ROOT / "docs" / "performance.md"
-MEASURED = ROOT / ".cache" / "bench"
 
 
 def table(head, rows):

@@ -5,7 +5,6 @@ processes a peer starts, the broker's not. What each does and does not do stands
 """
 
 import argparse
-import json
 import os
 import pathlib
 import shutil
@@ -17,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from load import DAY_MS, HOUR_MS, TOPICS, Shape, write_events  # noqa: E402
-from measure import ROOT, rounded  # noqa: E402
+from measure import MEASURED, ROOT, save  # noqa: E402
 from tree import run_tree  # noqa: E402
 
 from harness import Broker, binary, replay, variables  # noqa: E402
@@ -110,7 +109,7 @@ def main():
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--days", type=int, default=0, help="spread them over so many days instead of an hour")
     parser.add_argument("--peer", choices=PEERS, action="append", help="all of them without")
-    parser.add_argument("--json", type=pathlib.Path, default=ROOT / ".cache" / "bench" / "peers.json")
+    parser.add_argument("--json", type=pathlib.Path, default=MEASURED / "peers.json")
     options = parser.parse_args()
     span_ms = options.days * DAY_MS or HOUR_MS
     sizes = {TOPICS[0]: options.events, QUARTER: options.events // 4}
@@ -132,8 +131,7 @@ def main():
                     f"{name:20} wall {whole['wall_seconds']:6.1f} s  CPU {whole['cpu_microseconds_per_event']:7.2f} us/event, steady {steady:7.2f}  "
                     f"peak RSS {whole['peak_rss_mib']:7.1f} MiB  {whole['files']} files", flush=True,
                 )
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(rounded({"events": options.events, "span_ms": span_ms, "results": results}), indent=2) + "\n")
+    save(options.json, {"events": options.events, "span_ms": span_ms, "results": results})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,39 @@
-"""A lake out of the fake of Google Cloud Storage, by its own interface."""
+"""The fake of Google Cloud Storage as a process, and a lake out of it by its own interface."""
 
 import http.client
 import json
+import subprocess
 import urllib.parse
 
+from harness import fake_gcs
+
 OBJECTS = "/storage/v1/b/fake-bucket/o"
+
+
+class Fake:
+    """Google Cloud Storage in memory; it ends with its standard input. `arguments` are those that examples/fake_gcs.rs lists."""
+
+    def __init__(self, *arguments):
+        self.child = subprocess.Popen([fake_gcs(), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.endpoint = self.line()
+        self.settings = {"lake__url": "gs://fake-bucket/lake", "gcs__endpoint": self.endpoint}
+
+    def line(self):
+        """The next line that it prints."""
+        return self.child.stdout.readline().strip()
+
+    def tell(self, command):
+        """Changes its ways."""
+        self.child.stdin.write(command + "\n")
+        self.child.stdin.flush()
+        assert self.line() == "done", f"the fake did not take {command!r}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.stdin.close()
+        self.child.wait(30)
 
 
 def copy(endpoint, prefix, folder, token=None):

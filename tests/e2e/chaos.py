@@ -12,14 +12,13 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
 import bucket
 import chaos_events
-from harness import Broker, Engine, Process, fake_gcs, variables, wait_until
+from harness import Broker, Engine, Process, variables, wait_until
 
 #: Seconds after which the broker gives a silent engine's partitions to others.
 SESSION = 3
@@ -78,21 +77,13 @@ class Bucket:
         self.root = root / "fetched"
 
     def __enter__(self):
-        self.process = subprocess.Popen([fake_gcs()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.endpoint = self.process.stdout.readline().strip()
-        self.settings = {"lake__url": "gs://fake-bucket/some/prefix", "gcs__endpoint": self.endpoint}
+        self.fake = bucket.Fake()
+        self.settings, self.tell = self.fake.settings, self.fake.tell
         self.tell(f"delay {DELAY_MS}")
         return self
 
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(30)
-
-    def tell(self, command):
-        """Changes the fake's ways."""
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline().strip() == "done", f"the fake did not take {command!r}"
+    def __exit__(self, *ended):
+        self.fake.__exit__(*ended)
 
     def faults(self):
         """Name to the commands that begin and end it."""
@@ -104,7 +95,7 @@ class Bucket:
 
     def fetch(self):
         """A folder with all objects, copied out over HTTP."""
-        bucket.copy(self.endpoint, "some/prefix/", self.root)
+        bucket.copy(self.fake.endpoint, "lake/", self.root)
         return self.root
 
 

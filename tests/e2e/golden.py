@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 
-from harness import Broker, Engine, Process, replay, variables
+from harness import Broker, Engine, Process, replay
 from tables import TABLES
 
 #: Records that retention has taken before the engine first runs.

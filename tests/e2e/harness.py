@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -278,6 +279,11 @@ class Process:
         assert ended.code == 0, f"exit code {ended.code}\n{self.tail()}"
         return ended
 
+    def stop(self, deadline=60.0):
+        """SIGTERM, and the clean end that must follow."""
+        self.send(signal.SIGTERM)
+        return self.succeed(deadline)
+
     def tail(self):
         """The last of its output."""
         return self.log.read_text(errors="replace")[-3000:]
@@ -325,6 +331,15 @@ class Engine:
             raise AssertionError(f"{path}: {error.code} {error.read()[:300]}") from None
         except OSError:
             return None
+
+    def metrics(self):
+        """What Prometheus would scrape."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            return answer.read().decode()
+
+    def metric(self, series):
+        """The sum of the series that a pattern for name and labels matches."""
+        return sum(map(float, re.findall(rf"^{series} (\S+)$", self.metrics(), re.MULTILINE)))
 
     def entries(self):
         """Files in the ledger, decisions and receipts."""

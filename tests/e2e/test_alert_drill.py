@@ -15,7 +15,8 @@ import time
 import pytest
 
 import truth
-from harness import ROOT, Engine, QuietHandler, SecureBroker, fake_gcs, free_ports, replay, serve, wait_until
+from bucket import Fake
+from harness import ROOT, Engine, QuietHandler, SecureBroker, free_ports, replay, serve, wait_until
 from observing import Load, Watch, alerts, event, records
 from test_alerts import QUICK
 
@@ -41,12 +42,10 @@ def watch(folder, port, fault, *names, deadline=90):
 
 @pytest.fixture
 def lake_in_a_bucket():
-    """Google Cloud Storage as a process that can be stopped and gone on with; it ends with its standard input."""
-    with subprocess.Popen([fake_gcs()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as store:
-        address = store.stdout.readline().strip()
-        yield store, {"gcs__endpoint": address, "lake__url": "gs://fake-bucket/lake"}
-        store.send_signal(signal.SIGCONT)
-        store.stdin.close()
+    """Google Cloud Storage as a process that can be stopped and gone on with."""
+    with Fake() as fake:
+        yield fake.child, fake.settings
+        fake.child.send_signal(signal.SIGCONT)
 
 
 def committed(engine):
@@ -168,8 +167,7 @@ def test_memory_near_the_limit_of_its_control_group(broker, tmp_path):
             wait_until(lambda: engine.entries() > 8, "uploads", 60)
             status = pathlib.Path(f"/proc/{process.child.pid}/status").read_text()
             used = int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) * 1024
-            process.send(signal.SIGTERM)
-            process.succeed(60)
+            process.stop()
         limit = group / ("memory.max" if unified else "memory.limit_in_bytes")
         limit.write_text(str(round(used / 0.97)))
         with Load(broker, tmp_path / "rest"), engine.start("run", group=group):

@@ -17,7 +17,7 @@ import pytest
 import bucket
 import image
 import truth
-from harness import ROOT, Process, SecureBroker, fake_gcs, free_ports, replay, variables, wait_until
+from harness import ROOT, Process, SecureBroker, free_ports, replay, variables, wait_until
 
 LISTENS, AUTHS = 20_000, 2_000
 GOOGLE = "storage.googleapis.com"
@@ -43,15 +43,14 @@ def google(tmp_path):
         f"-extfile <(echo subjectAltName=DNS:{GOOGLE})"
     )
     subprocess.run(["bash", "-c", command], cwd=folder, check=True, capture_output=True)
-    with subprocess.Popen([fake_gcs(), "127.0.0.1:0", "0", "0", "tokens"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as fake:
-        endpoint, metadata = (fake.stdout.readline().strip() for _ in range(2))
+    with bucket.Fake("127.0.0.1:0", "0", "0", "tokens") as fake:
+        metadata = fake.line()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
         listener = socket.create_server((ADDRESS, 443))
-        threading.Thread(target=terminate_tls, args=(listener, context, endpoint), daemon=True).start()
-        yield folder / "ca.pem", metadata, endpoint
+        threading.Thread(target=terminate_tls, args=(listener, context, fake.endpoint), daemon=True).start()
+        yield folder / "ca.pem", metadata, fake.endpoint
         listener.close()
-        fake.stdin.close()
 
 
 def terminate_tls(listener, context, endpoint):

@@ -87,24 +87,19 @@ class Case:
             self.feed()
             self.first.catches_up()
             wait_until(lambda: self.first.get("/api/v1/status"), "an answer of the one that woke up", PATIENCE)
-            end(faulty)
+            faulty.stop(PATIENCE)
         else:
             assert faulty.wait(PATIENCE).code == -signal.SIGABRT, faulty.tail()
             assert f"fault point {self.point}" in faulty.tail(), faulty.tail()
         if other:
             self.first.catches_up()
-            end(other)
+            other.stop(PATIENCE)
 
 
 def stopped(process):
     """Whether it stands still by SIGSTOP."""
     with open(f"/proc/{process.child.pid}/stat") as stat:
         return stat.read().rpartition(")")[2].split()[0] == "T"
-
-
-def end(process):
-    process.send(signal.SIGTERM)
-    process.succeed(PATIENCE)
 
 
 def test_every_fault_point_is_crossed():

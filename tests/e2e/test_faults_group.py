@@ -1,28 +1,14 @@
 """Faults of broker and group: a real engine on a real broker loses nothing and says what it waits for."""
 
 import contextlib
-import re
 import signal
 import time
-import urllib.request
 
 from faults import PATIENCE, Lake
 from harness import wait_until
 
 #: Seconds; the matrix wants ten minutes, scaled.
 OUTAGE = 20
-
-
-def stop(process):
-    """SIGTERM, and the clean end that must follow."""
-    process.send(signal.SIGTERM)
-    process.succeed(PATIENCE)
-
-
-def metric(lake, pattern):
-    """The sum of the series that a pattern matches."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{lake.port}/metrics", timeout=10) as answer:
-        return sum(float(value) for value in re.findall(rf"^{pattern} (\S+)$", answer.read().decode(), re.MULTILINE))
 
 
 def test_the_broker_is_away_for_long(cluster, tmp_path):
@@ -56,7 +42,7 @@ def test_the_broker_is_away_for_long(cluster, tmp_path):
             assert ended.wait(PATIENCE).code == 1, ended.tail()
             assert f"no broker answers at {cluster.broker.address}" in ended.tail(), ended.tail()
             wait_until(lambda: brief.get("/api/v1/status"), "an answer without a broker", PATIENCE)
-            stop(stopped)
+            stopped.stop(PATIENCE)
             wait_until(lambda: early.get("/api/v1/status"), "an answer without a broker", PATIENCE)
         finally:
             cluster.broker.start()
@@ -64,8 +50,8 @@ def test_the_broker_is_away_for_long(cluster, tmp_path):
         cluster.send("away", range(1000, 1500))
         away.catches_up()
         early.catches_up()
-        assert metric(away, r"beatlytica_actor_restarts_total\{.*\}") == 0, "an actor was restarted for want of a broker"
-        stop(steady)
-        stop(began)
+        assert away.metric(r"beatlytica_actor_restarts_total\{.*\}") == 0, "an actor was restarted for want of a broker"
+        steady.stop(PATIENCE)
+        began.stop(PATIENCE)
     away.judge()
     early.judge()

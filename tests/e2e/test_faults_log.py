@@ -1,7 +1,5 @@
 """Faults of topics and records: a real engine on a real broker, and every record that counts is in the lake once."""
 
-import signal
-
 from confluent_kafka import Producer
 
 from faults import PATIENCE, START, Cluster, Lake, line
@@ -10,12 +8,6 @@ from harness import wait_until
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 YEAR_2100_MS = 4_102_444_800_000
-
-
-def stop(process):
-    """SIGTERM, and the clean end that must follow."""
-    process.send(signal.SIGTERM)
-    process.succeed(PATIENCE)
 
 
 def test_transactions_are_in_the_lake_once_and_aborted_ones_never(cluster, tmp_path):
@@ -33,7 +25,7 @@ def test_transactions_are_in_the_lake_once_and_aborted_ones_never(cluster, tmp_p
         cluster.send("transactions", range(400, 420), producer=producer)
         cluster.send("transactions", range(420, 440))
         heads = [lake.head(0), lake.head(1)]
-        stop(process)
+        process.stop(PATIENCE)
     assert [lake.head(0), lake.head(1)] == heads, "an open transaction was read"
     lake.start("run", "--exit-at-end").succeed(PATIENCE)
     producer.commit_transaction(60)
@@ -65,7 +57,7 @@ def test_a_compacted_topic_is_refused_with_words(cluster, tmp_path):
         # The other topics go on.
         wait_until(lambda: (lake.line(0, "views-beside") or {}).get("head") == 100, "the other topic in the lake", PATIENCE)
         wait_until(lambda: "partition stopped until an operator acts" in process.log.read_text(), "the refusal", PATIENCE)
-        stop(process)
+        process.stop(PATIENCE)
     assert not lake.rows()
     lake.verify()
 
@@ -82,7 +74,7 @@ def test_an_unknown_topic_is_waited_for(cluster, tmp_path):
         cluster.create("created-late", 2)
         cluster.send("created-late", range(200))
         lake.catches_up()
-        stop(process)
+        process.stop(PATIENCE)
     lake.judge()
 
 
@@ -106,7 +98,7 @@ def test_partitions_a_day_apart_in_event_time(cluster, tmp_path):
         assert lake.line(1)["position"] == held
         cluster.send("skewed", range(100, 120), 0, lambda number: line(number, START + 3 * DAY_MS + 12 * HOUR_MS))
         lake.catches_up()
-        stop(process)
+        process.stop(PATIENCE)
     lake.judge()
 
 
@@ -135,6 +127,6 @@ def test_a_poisoned_partition_and_the_year_2100(cluster, tmp_path):
             lake.catches_up()
         moved = lambda: (lake.get("/api/v1/status") or {}).get("watermark") or ""
         wait_until(lambda: "2023-11-15T10" < moved() < "2024", "the watermark of those that go on", PATIENCE)
-        stop(process)
+        process.stop(PATIENCE)
     lake.judge(but=1)
     assert [path.parent.parent.name for path in lake.lake.glob("lake/v1/mixed/event_date=2100-*/**/*.parquet")] == ["event_date=2100-01-01"]

@@ -3,19 +3,12 @@
 import errno
 import re
 import shutil
-import signal
 import subprocess
 
 import pytest
 
 from faults import PATIENCE, Lake
 from harness import wait_until
-
-
-def stop(process):
-    """SIGTERM, and the clean end that must follow."""
-    process.send(signal.SIGTERM)
-    process.succeed(PATIENCE)
 
 
 class Disk:
@@ -67,7 +60,7 @@ def test_a_disk_that_is_full_and_then_read_only(cluster, disk, tmp_path):
         wait_until(lambda: all((lake.line(number) or {}).get("refused") for number in range(2)), "the refusal", PATIENCE)
         assert "is mounted read-only; mount it writable" in lake.line(0)["refused"], lake.line(0)
         assert lake.get("/api/v1/charts/songs?window=24h"), "no answer while the disk is read-only"
-        stop(process)
+        process.stop(PATIENCE)
     refused = lake.start("run")
     assert refused.wait(PATIENCE).code == 1, refused.tail()
     assert "Read-only file system" in refused.tail().splitlines()[-1], refused.tail()
@@ -96,7 +89,6 @@ def test_the_folder_is_deleted_under_the_engine(cluster, tmp_path):
         cluster.send("folder", range(1000, 1500))
         wait_until(lambda: process.log.read_text().count("under the engine; put it back") > 4, "the log to say so again", PATIENCE)
         assert not lake.lake.exists()
-        process.send(signal.SIGTERM)
-        process.succeed(PATIENCE)
+        process.stop(PATIENCE)
     lake.start("run", "--exit-at-end").succeed(PATIENCE)
     lake.judge()

@@ -1,30 +1,28 @@
 """The engine on Google Cloud Storage's interface: a fake of it, as a process, that fails now and then."""
 
 import re
-import subprocess
 
 import pytest
 
 import truth
-from harness import fake_gcs, replay
+from bucket import Fake
+from harness import replay
 
 LISTENS, AUTHS = 30_000, 2_000
 
 
 @pytest.fixture
-def bucket():
-    """The address of a fake that refuses or cuts 30 of 1000 requests; it ends with its standard input."""
-    command = [fake_gcs(), "127.0.0.1:0", "30", "7"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+def troubled():
+    """A fake that refuses or cuts 30 of 1000 requests."""
+    with Fake("127.0.0.1:0", "30", "7") as fake:
+        yield fake
 
 
-def test_a_bucket_takes_what_a_folder_takes(broker, bucket, engine, tmp_path):
+def test_a_bucket_takes_what_a_folder_takes(broker, troubled, engine, tmp_path):
     parts = truth.input_parts(tmp_path, listen_events=LISTENS, auth_events=AUTHS)
     replay(broker, tmp_path, parts, 2)
     gcs = engine(
-        broker, "gcs", lake__url="gs://fake-bucket/some/prefix", gcs__endpoint=bucket, lake__max_batch_bytes="1MiB"
+        broker, "gcs", lake__url="gs://fake-bucket/some/prefix", gcs__endpoint=troubled.endpoint, lake__max_batch_bytes="1MiB"
     )
     gcs.start("run", "--exit-at-end").succeed(180)
     printed = gcs.verify("--kafka")

@@ -1,12 +1,10 @@
 """Health by progress, the service manager's view, and clients that are too many or too slow."""
 
 import pathlib
-import re
 import resource
 import signal
 import socket
 import time
-import urllib.request
 
 import pytest
 
@@ -77,8 +75,7 @@ def test_a_thousand_streams_and_slow_clients_cost_little_and_hold_nothing_up(bro
                 # A head that never ends.
                 client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: ")
                 sockets.append(client)
-            metrics = lambda: urllib.request.urlopen(f"http://127.0.0.1:{engine.port}/metrics", timeout=20).read().decode()
-            wait_until(lambda: f"beatlytica_http_streams {CLIENTS}\n" in metrics(), "all streams", 30)
+            wait_until(lambda: engine.metric("beatlytica_http_streams") == CLIENTS, "all streams", 30)
             # Streams get what they ask for.
             for client in sockets[:CLIENTS:100]:
                 received = b""
@@ -101,7 +98,7 @@ def test_a_thousand_streams_and_slow_clients_cost_little_and_hold_nothing_up(bro
         finally:
             for client in sockets:
                 client.close()
-        wait_until(lambda: "beatlytica_http_streams 0\n" in metrics(), "the streams' end", 60)
+        wait_until(lambda: "beatlytica_http_streams 0\n" in engine.metrics(), "the streams' end", 60)
         assert engine.get("/api/v1/status")["partitions"]
 
 
@@ -115,12 +112,6 @@ def test_records_that_waited_in_the_log_are_seen_in_the_latency_of_counting(brok
     waited = time.time() - after_sending
     with one.start("run"):
         wait_until(lambda: (one.get("/api/v1/status") or {}).get("records") == 100, "the records being read")
-        count = wait_until(lambda: metric(one, "beatlytica_count_latency_seconds_count"), "the records being counted")
-        mean = metric(one, "beatlytica_count_latency_seconds_sum") / count
+        count = wait_until(lambda: one.metric("beatlytica_count_latency_seconds_count"), "the records being counted")
+        mean = one.metric("beatlytica_count_latency_seconds_sum") / count
     assert waited <= mean <= time.time() - before_sending
-
-
-def metric(engine, name):
-    """The value of a series without labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{engine.port}/metrics", timeout=10) as answer:
-        return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.MULTILINE)[1])

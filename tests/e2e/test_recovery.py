@@ -27,7 +27,6 @@ def test_another_machine_goes_on(broker, tmp_path):
         with second.start("run") as process:
             before = second.entries()
             wait_until(lambda: second.entries() > before + 16, "uploads of the second machine", 90)
-            process.send(signal.SIGTERM)
-            process.succeed(60)
+            process.stop()
     second.start("run", "--exit-at-end").succeed(60)
     second.verify("--kafka")

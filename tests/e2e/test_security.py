@@ -65,8 +65,7 @@ def test_tokens_are_read_from_a_file_and_read_again_when_they_run_out(tmp_path):
         replay(broker, tmp_path, listens, 1)
         broker.issue(5)
         engine = Engine(broker, tmp_path / "engine", kafka__request_timeout="5s", lake__upload_interval="1s", windows__idle_after="1s")
-        metrics = lambda: urllib.request.urlopen(f"http://127.0.0.1:{engine.port}/metrics", timeout=10).read().decode()
-        refusals = lambda: metrics().split('kafka_client_errors_total{kind="authentication"} ')[1].split("\n")[0]
+        refusals = lambda: engine.metrics().split('kafka_client_errors_total{kind="authentication"} ')[1].split("\n")[0]
         with engine.start("run") as process:
             wait_until(lambda: engine.entries() >= 2, "uploads", 60)
             assert refusals() == "0"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 
 import truth
 from harness import ROOT, Process, replay, wait_until
@@ -60,8 +59,7 @@ def test_a_lake_of_version_1_is_gone_on_with(broker, engine, tmp_path):
             return done and engine.get("/api/v1/active-users?window=24h")
 
         answer = wait_until(answer, "all is read", 180)
-        run.send(signal.SIGTERM)
-        run.succeed(60)
+        run.stop()
     # The windows hold the old lake's listeners and the new ones.
     start, end = (answer["window"][edge].rstrip("Z") for edge in ("start", "end"))
     users = f"read_parquet('{engine.lake}/lake/v1/user_activity/**/*.parquet')"
