@@ -330,7 +330,7 @@ bench-report: ## Write the tables of docs/performance.md from the last runs
 .PHONY: bench-verify
 bench-verify: venv ## Measure `verify` on ten thousand objects (BENCH_FLAGS, see benches/verify.py --help)
 	$(CARGO) build --locked --release --bin beatlytica --example many_ranges
-	BEATLYTICA_BIN="$(abspath $(TARGET))/release/beatlytica" $(VENV)/bin/python benches/verify.py $(BENCH_FLAGS)
+	$(BENCH) benches/verify.py $(BENCH_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz all targets by turns, SECONDS=30 each, or one: TARGET=decode|ledger|settings|query|batch

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 use super::partition::Partition;
@@ -59,6 +60,8 @@ pub struct Supervisor {
     /// Assigned and not ready yet.
     preparing: BTreeSet<TopicPartition>,
     assigned_once: bool,
+    /// Set once the ledger is known to be laid out as this program does.
+    layout: Arc<OnceCell<()>>,
     /// The broker is being asked which topics are missing.
     naming: bool,
     draining: bool,
@@ -80,6 +83,7 @@ impl Supervisor {
             partitions: BTreeMap::new(),
             preparing: BTreeSet::new(),
             assigned_once: false,
+            layout: Arc::default(),
             naming: false,
             draining: false,
             warned: HashMap::new(),
@@ -99,11 +103,11 @@ impl Supervisor {
         let Some(&kind) = self.settings.topics.get(&*partition.topic) else { return };
         self.preparing.insert(partition.clone());
         let (log, store) = (Arc::clone(&world.log), Arc::clone(&world.store));
-        let asked = partition.clone();
+        let (layout, asked) = (Arc::clone(&self.layout), partition.clone());
         let opening = async move {
             crate::fault::point("supervisor.assign").await;
             loop {
-                match open(&*log, &*store, &asked).await {
+                match open(&*log, &*store, &layout, &asked).await {
                     Err(OpenError::Later(error)) => {
                         tracing::warn!(partition = %asked, error, "taking up is tried again")
                     }

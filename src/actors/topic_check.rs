@@ -1,5 +1,7 @@
 //! What the supervisor asks about topics: may this one be read, and is it still the one that it was?
 
+use tokio::sync::OnceCell;
+
 use super::supervisor::TopicEpoch;
 use crate::kafka::{Log, LogError, TopicPartition};
 use crate::lake::chain::{ChainError, check_layout, open_epoch};
@@ -15,10 +17,11 @@ pub(super) enum OpenError {
     Refused(String),
 }
 
-/// The topic's epoch and the log's end now.
+/// The topic's epoch and the log's end now. `layout` is set once the ledger is known to be of this program's.
 pub(super) async fn open(
     log: &dyn Log,
     store: &dyn Store,
+    layout: &OnceCell<()>,
     partition: &TopicPartition,
 ) -> Result<(u32, EpochRecord, i64), OpenError> {
     let later = |error: &dyn std::fmt::Display| OpenError::Later(error.to_string());
@@ -29,7 +32,7 @@ pub(super) async fn open(
     let identity = log.identity(&partition.topic).await.map_err(|error| later(&error))?;
     let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
     let opened = async {
-        check_layout(store).await?;
+        layout.get_or_try_init(|| check_layout(store)).await?;
         open_epoch(store, &partition.topic, cluster_id, topic_id).await
     };
     let (epoch, record) = opened.await.map_err(|error: ChainError| match error.is_transient() {
