@@ -27,7 +27,7 @@ use crate::actors::uploader::{Surroundings, Uploader, UploaderSettings};
 use crate::actors::window_aggregator::{AggregatorSettings, WindowAggregator};
 use crate::actors::world::{Child, Factory, World};
 use crate::charts::{ChartSettings, TimeMs};
-use crate::config::Settings;
+use crate::config::{Settings, WindowSettings};
 use crate::engine::{AggregatorSlot, RunningEngine};
 use crate::http::{Hub, Services, TICK, publish_every, serve, server_config};
 use crate::kafka::client::{client_config, explain, refused_sign_in};
@@ -162,9 +162,10 @@ impl Actors {
         self.board.partition(&partition_of(source)).set_gate(gate);
         Arc::clone(gate)
     }
+}
 
-    fn chart_settings(&self) -> ChartSettings {
-        let windows = &self.settings.windows;
+impl From<&WindowSettings> for ChartSettings {
+    fn from(windows: &WindowSettings) -> Self {
         ChartSettings {
             lateness: millis(windows.lateness),
             retention: millis(windows.retention),
@@ -185,7 +186,7 @@ fn millis(duration: Duration) -> i64 {
 impl Factory for Actors {
     fn aggregator(&self) -> Child<WindowAggregator> {
         let settings = AggregatorSettings {
-            charts: self.chart_settings(),
+            charts: ChartSettings::from(&self.settings.windows),
             idle_after: self.settings.windows.idle_after,
             max_ahead_ms: millis(self.settings.windows.max_ahead),
             snapshot_interval: self.settings.lake.snapshot_interval,

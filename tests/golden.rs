@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use beatlytica::charts::{At, ChartSettings, Charts, Window};
 use beatlytica::config::load;
@@ -59,14 +58,7 @@ fn log(start: i64, end: i64) -> LogView {
 
 /// The settings that the lake was written under: the built-in ones.
 fn settings() -> ChartSettings {
-    let windows = load(None, [], &[]).unwrap().settings.windows;
-    let ms = |span: Duration| span.as_millis() as i64;
-    ChartSettings {
-        lateness: ms(windows.lateness),
-        retention: ms(windows.retention),
-        future_limit: ms(windows.future_limit),
-        max_ahead: ms(windows.max_ahead),
-    }
+    ChartSettings::from(&load(None, [], &[]).unwrap().settings.windows)
 }
 
 /// Charts of all topics, from the snapshots or from the rows.
