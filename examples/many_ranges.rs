@@ -10,7 +10,7 @@ use beatlytica::lake::ParquetCodec;
 use beatlytica::lake::chain::{Chain, open_epoch, ready};
 use beatlytica::lake::encode::Encoder;
 use beatlytica::lake::layout::ChainKey;
-use beatlytica::lake::ledger::{Decision, EntryKind, Hex64};
+use beatlytica::lake::ledger::{Decision, EntryKind};
 use beatlytica::lake::parquet::count_objects;
 use beatlytica::lake::pending::Range;
 use beatlytica::lake::store::{LocalStore, Store};
@@ -94,11 +94,7 @@ async fn write(
     head: Option<&Decision>,
 ) -> Result<Decision, Error> {
     let mut decision = chain.draft(EntryKind::Data, start, end, head);
-    let counts = range.counts()?;
-    decision.objects = range.names(&decision.range(), EventKind::Listen, &counts)?;
-    let (records, checksum) = range.checksum();
-    (decision.records, decision.checksum, decision.fingerprint) =
-        (records, Hex64(checksum), range.fingerprint());
+    let counts = range.describe(&mut decision)?;
     chain.decide(&decision).await?;
     let counted = count_objects(encoder, &decision, &counts)?;
     let mut objects = range.objects(&decision)?;

@@ -10,7 +10,7 @@ use beatlytica::lake::ParquetCodec;
 use beatlytica::lake::chain::{Chain, ChainError, Decided, check_layout, epoch_record, ready};
 use beatlytica::lake::encode::Encoder;
 use beatlytica::lake::layout::ChainKey;
-use beatlytica::lake::ledger::{Decision, EntryKind, Hex64, LogView};
+use beatlytica::lake::ledger::{Decision, EntryKind, LogView};
 use beatlytica::lake::parquet::count_objects;
 use beatlytica::lake::pending::Range;
 use beatlytica::lake::rebuild::{entries_after, newest_snapshot, rows_of};
@@ -130,10 +130,7 @@ async fn it_is_continued() {
     }
     let range = Range::of([Arc::new(decoder.finish(head.end + 3))]);
     let mut draft = chain.draft(EntryKind::Data, head.end, head.end + 3, Some(&head));
-    let counts = range.counts().unwrap();
-    draft.objects = range.names(&draft.range(), kind, &counts).unwrap();
-    let (records, checksum) = range.checksum();
-    (draft.records, draft.checksum, draft.fingerprint) = (records, Hex64(checksum), range.fingerprint());
+    let counts = range.describe(&mut draft).unwrap();
     assert_eq!(chain.decide(&draft).await.unwrap(), Decided::Own);
     let mut encoder = Encoder::new().unwrap();
     let counted = count_objects(&mut encoder, &draft, &counts).unwrap();

@@ -50,14 +50,9 @@ fn charge() -> Arc<Charge> {
 fn write(pending: &Pending, source: &Source, end: i64, records: &[(i64, u64)]) {
     let range = pending.range(end);
     let key = ChainKey::from(source).range(pending.start(), end);
-    let counts = range.counts().unwrap();
-    let (count, checksum) = range.checksum();
     let held: Vec<(i64, u64)> =
         records.iter().copied().filter(|(offset, _)| (pending.start()..end).contains(offset)).collect();
-    assert_eq!(count, held.len() as u64);
-    assert_eq!(checksum, held.iter().fold(0, |sum: u64, (_, hash)| sum.wrapping_add(*hash)));
-    assert_eq!(range.fingerprint().map(|last| (last.offset, last.hash.0)), held.last().copied());
-    let decision = Decision {
+    let mut decision = Decision {
         format: FORMAT,
         kind: EntryKind::Data,
         topic: source.topic.to_string(),
@@ -66,10 +61,10 @@ fn write(pending: &Pending, source: &Source, end: i64, records: &[(i64, u64)]) {
         partition: source.partition,
         start: pending.start(),
         end,
-        objects: range.names(&key, source.kind, &counts).unwrap(),
-        records: count,
-        checksum: Hex64(checksum),
-        fingerprint: range.fingerprint(),
+        objects: Vec::new(),
+        records: 0,
+        checksum: Hex64(0),
+        fingerprint: None,
         previous_start: (pending.start() > 0).then_some(0),
         clock_ms: range.clock(None, 86_400_000),
         watermark: None,
@@ -77,6 +72,10 @@ fn write(pending: &Pending, source: &Source, end: i64, records: &[(i64, u64)]) {
         code_version: String::new(),
         writer: String::new(),
     };
+    let counts = range.describe(&mut decision).unwrap();
+    assert_eq!(decision.records, held.len() as u64);
+    assert_eq!(decision.checksum.0, held.iter().fold(0, |sum: u64, (_, hash)| sum.wrapping_add(*hash)));
+    assert_eq!(decision.fingerprint.as_ref().map(|last| (last.offset, last.hash.0)), held.last().copied());
     let name = key.chain.entry(decision.start);
     assert_eq!(Decision::parse(&name, &decision.to_bytes().unwrap()), Ok(decision.clone()));
     let (written, own) = ENCODER.with_borrow_mut(|encoder| {

@@ -11,7 +11,7 @@ use crate::kafka::{Log, LogError};
 use crate::lake::chain::{Chain, ChainError, Decided, Unfinished};
 use crate::lake::codec::{CodecError, NewObject};
 use crate::lake::encoders::Encoders;
-use crate::lake::ledger::{Decision, EntryKind, Hex64, Receipt, check_finished, check_schema_version};
+use crate::lake::ledger::{Decision, EntryKind, Receipt, check_finished, check_schema_version};
 use crate::lake::parquet::{ParquetCodec, count_objects, failed};
 use crate::lake::pending::Range;
 use crate::schemas::Source;
@@ -131,19 +131,14 @@ impl Job {
     async fn decide(&self, range: Range) -> Result<Taken, UploadError> {
         let mut draft = self.chain.draft(EntryKind::Data, self.start, self.end, self.head.as_ref());
         let before = self.head.as_ref().and_then(|head| head.clock_ms);
-        let (table, future_limit, lateness_ms) = (self.source.kind, self.future_limit_ms, self.lateness_ms);
+        let (future_limit, lateness_ms) = (self.future_limit_ms, self.lateness_ms);
         let described = draft.range().to_string();
         crate::fault::point("uploader.encode").await;
         let _queued = Queued::enter(&self.encoding);
         let (draft, range, counts) = self
             .encoders
-            .run(described.clone(), move |encoder| {
-                let counts = range.counts().map_err(|error| failed(&described, error))?;
-                draft.objects = range.names(&draft.range(), table, &counts)?;
-                let (records, checksum) = range.checksum();
-                draft.records = records;
-                draft.checksum = Hex64(checksum);
-                draft.fingerprint = range.fingerprint();
+            .run(described, move |encoder| {
+                let counts = range.describe(&mut draft)?;
                 draft.clock_ms = range.clock(before, future_limit);
                 draft.watermark = draft.clock_ms.map(|clock| clock - lateness_ms);
                 let counts = count_objects(encoder, &draft, &counts)?;

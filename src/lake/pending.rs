@@ -148,7 +148,7 @@ impl Range {
     }
 
     /// The last record.
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
+    fn fingerprint(&self) -> Option<Fingerprint> {
         let segment = self.segments.last()?;
         let row = segment
             .rows
@@ -176,11 +176,22 @@ impl Range {
         clock
     }
 
-    /// Names of the objects that hold the range, in order.
+    /// Fills in what `draft`, a decision of this range, says of its records: the objects that hold them, their number,
+    /// checksum and fingerprint. Returns their counts.
     ///
     /// # Errors
     /// Rows that do not fit their schema.
-    pub fn names(
+    pub fn describe(&self, draft: &mut Decision) -> Result<CountTables, CodecError> {
+        let key = draft.range();
+        let counts = self.counts().map_err(|error| failed(&key.to_string(), error))?;
+        draft.objects = self.names(&key, draft.table, &counts)?;
+        let (records, checksum) = self.checksum();
+        (draft.records, draft.checksum, draft.fingerprint) = (records, Hex64(checksum), self.fingerprint());
+        Ok(counts)
+    }
+
+    /// Names of the objects that hold the range, in order.
+    fn names(
         &self,
         key: &RangeKey,
         table: EventKind,
