@@ -28,6 +28,7 @@ pub mod messages;
 pub mod metrics;
 pub mod pipeline;
 pub mod progress;
+pub mod radix;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod schemas;
 pub mod simulator;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::intern::{Live, Renumbering};
+use crate::radix::{self, Digits};
 
 /// Tails shorter than this are not worth settling before the pane is sealed.
 const MIN_TAIL: usize = 1 << 14;
@@ -21,7 +22,7 @@ impl<T> Default for Runs<T> {
     }
 }
 
-impl<T: Ord + Copy> Runs<T> {
+impl<T: Digits> Runs<T> {
     #[inline]
     pub(super) fn push(&mut self, item: T) {
         self.items.push(item);
@@ -66,6 +67,18 @@ impl<T: Ord + Copy> Runs<T> {
 /// the event time of the last play, ms since the pane's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SongPlays(u64);
+
+impl Digits for SongPlays {
+    #[inline(always)]
+    fn differing(self, other: Self) -> u128 {
+        self.0.differing(other.0)
+    }
+
+    #[inline(always)]
+    fn shifted(self, shift: u32) -> usize {
+        self.0.shifted(shift)
+    }
+}
 
 impl SongPlays {
     pub(super) fn new(song: u32, last: u16, plays: u16) -> Self {
@@ -144,11 +157,11 @@ impl Plays {
 }
 
 /// Sorts `items`, whose first `sorted` are in order; says whether there was anything to do.
-fn sort_tail<T: Ord>(items: &mut [T], sorted: usize) -> bool {
+fn sort_tail<T: Digits>(items: &mut [T], sorted: usize) -> bool {
     if sorted >= items.len() {
         return false;
     }
-    items[sorted..].sort_unstable();
+    radix::sort(&mut items[sorted..]);
     if sorted > 0 {
         // The stable sort finds the two sorted runs and merges them.
         items.sort();

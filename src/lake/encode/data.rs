@@ -286,10 +286,11 @@ impl ColumnEncoder {
 
     /// Writes the gathered column of 64-bit integers.
     pub(super) fn write_i64(&mut self, file: &mut FileBuilder<'_>) -> Result<(), EncodeError> {
-        let values = || self.buffers.words.iter().map(|word| word.cast_signed());
-        let bound = |value: Option<i64>| value.map(|value| value.to_le_bytes().to_vec());
-        let nulls = self.buffers.levels.nulls();
-        let stats = ChunkStats { nulls, min: bound(values().min()), max: bound(values().max()) };
+        let values = self.buffers.words.iter().map(|word| word.cast_signed());
+        let (min, max) =
+            values.fold((i64::MAX, i64::MIN), |(min, max), value| (min.min(value), max.max(value)));
+        let bound = |value: i64| (min <= max).then(|| value.to_le_bytes().to_vec());
+        let stats = ChunkStats { nulls: self.buffers.levels.nulls(), min: bound(min), max: bound(max) };
         self.buffers.write_words(file, stats)
     }
 

@@ -3,11 +3,12 @@
 //! Only PLAIN and RLE_DICTIONARY are used, in version 1 pages: what every reader understands.
 
 use parquet_format_safe::Encoding;
-use parquet2::encoding::hybrid_rle::{bitpacked_encode, encode_bool, encode_u32};
+use parquet2::encoding::hybrid_rle::{bitpacked_encode, encode_bool};
 use parquet2::encoding::uleb128;
 
 use super::error::EncodeError;
 use super::file::{ChunkStats, FileBuilder};
+use super::hybrid::append_packed;
 use super::numbers::NumberDictionary;
 
 /// Plain text is cut into pages of about this many bytes (dictionary and fixed-width pages are bounded by the row
@@ -311,9 +312,7 @@ impl ColumnBuffers {
         if distinct == 1 {
             rle_run(self.indices.len(), 0, &mut self.page);
         } else {
-            // The last group of eight is filled up: parquet2 would leave it short, which strict readers refuse.
-            self.indices.resize(self.indices.len().next_multiple_of(8), 0);
-            encode_u32(&mut self.page, self.indices.iter().copied(), bits).map_err(EncodeError::write)?;
+            append_packed(&mut self.indices, bits, &mut self.page);
         }
         file.data_page(&self.page, rows, Encoding::RLE_DICTIONARY)
     }

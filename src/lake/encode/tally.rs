@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::arena::TextArena;
 use super::counts::{CountTables, Row};
 use super::error::EncodeError;
+use crate::radix;
 use crate::schemas::batch::Activity;
 use crate::schemas::column::NULL_KEY;
 use crate::schemas::tuples::Tuples;
@@ -83,11 +84,11 @@ impl Counts {
         for play in &mut plays {
             *play = *play & !u64::from(u32::MAX) | u64::from(songs.rank(*play as u32));
         }
-        plays.sort_unstable();
+        radix::sort(&mut plays);
         for user in &mut active {
             *user = *user & !u128::from(u32::MAX) | u128::from(profiles.rank(*user as u32));
         }
-        active.sort_unstable();
+        radix::sort(&mut active);
         active.dedup();
         let song = |same: &[u64]| {
             let key = same.first().copied().unwrap_or_default();
