@@ -323,6 +323,20 @@ impl<C: ConsumerContext + 'static> Drop for PartitionQueue<C> {
     }
 }
 
+/// Events that wait for [`BaseConsumer::poll`]: rebalances, errors, log lines.
+pub fn events_waiting<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> usize {
+    // SAFETY: the client outlives the block; a null queue is not used, another is given back after its last use.
+    unsafe {
+        let queue = sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr());
+        if queue.is_null() {
+            return 0;
+        }
+        let waiting = sys::rd_kafka_queue_length(queue);
+        sys::rd_kafka_queue_destroy(queue);
+        waiting
+    }
+}
+
 /// High watermark of a partition as of the last fetch answer, without asking the broker.
 pub fn cached_high_watermark<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

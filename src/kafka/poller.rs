@@ -22,7 +22,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::TopicPartition;
 use super::flow::Slot;
 use super::gate::{Gate, Waker};
-use super::native::PartitionQueue;
+use super::native::{PartitionQueue, events_waiting};
 use super::token;
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
 use crate::status::{ClientTally, StatusBoard};
@@ -286,12 +286,17 @@ impl Loop {
 
     fn serve_group(&mut self) -> bool {
         let mut busy = false;
-        // Messages reach this queue only in the moment between an assignment and its split; a later seek reads them again.
-        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            busy = true;
-            if let Err(error) = polled {
-                self.note_error(error);
+        loop {
+            match self.consumer.poll(Duration::ZERO) {
+                // Messages reach this queue only in the moment between an assignment and its split; a later seek reads them
+                // again.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => self.note_error(error),
+                // Also after each event that is neither, while others wait; and the waker hears only of the first of them.
+                None if events_waiting(&self.consumer) == 0 => break,
+                None => {}
             }
+            busy = true;
         }
         loop {
             let next =

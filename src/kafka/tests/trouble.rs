@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::types::{RDKafkaApiKey as Api, RDKafkaRespErr as Code};
@@ -129,7 +130,7 @@ struct Trouble {
 }
 
 impl Trouble {
-    fn start() -> Self {
+    fn start(configure: impl FnOnce(&mut ClientConfig)) -> Self {
         let cluster = MockCluster::new(BROKERS).expect("a cluster");
         cluster.create_topic(TOPIC, PARTITIONS, BROKERS).expect("a topic");
         let environment = [
@@ -139,7 +140,8 @@ impl Trouble {
             ("BEATLYTICA__KAFKA__PROPERTIES__HEARTBEAT_INTERVAL_MS", "100".to_owned()),
         ];
         let settings = load(None, environment.map(|(name, value)| (name.to_owned(), value)), &[]);
-        let config = consumer_config(&settings.expect("settings").settings, PARTITIONS as usize);
+        let mut config = consumer_config(&settings.expect("settings").settings, PARTITIONS as usize);
+        configure(&mut config);
         let waker = Arc::new(Waker::default());
         let gate = Gate::new(1 << 20, MemoryBudget::new(1 << 20, Arc::clone(&waker)), Arc::clone(&waker));
         let read = Read::default();
@@ -158,7 +160,7 @@ impl Trouble {
         let (poller, consumer) = spawned.expect("a poll loop");
         reader.do_send(Begin(poller.clone()));
         let log = KafkaLog::new(consumer, &config).expect("a log");
-        let mut producer = rdkafka::ClientConfig::new();
+        let mut producer = ClientConfig::new();
         producer.set("bootstrap.servers", cluster.bootstrap_servers()).set("linger.ms", "0");
         producer.set("topic.metadata.refresh.interval.ms", "200");
         let producer = producer.create().expect("a producer");
@@ -207,7 +209,20 @@ impl Drop for Trouble {
 
 /// Runs `test` in an actix system.
 fn with_trouble<F: Future<Output = ()>>(test: impl FnOnce(Trouble) -> F) {
-    System::new().block_on(async { test(Trouble::start()).await });
+    System::new().block_on(async { test(Trouble::start(|_| {})).await });
+}
+
+/// Log lines, some hundreds while the group is joined, share a queue with the assignment.
+#[test]
+fn a_client_that_says_much_joins_the_group_at_once() {
+    System::new().block_on(async {
+        let start = Instant::now();
+        let mut trouble = Trouble::start(|config| {
+            config.set("debug", "all").set_log_level(RDKafkaLogLevel::Debug);
+        });
+        trouble.go_on("at first", ALL).await;
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    });
 }
 
 #[test]
