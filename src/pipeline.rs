@@ -87,9 +87,10 @@ fn writer() -> String {
 pub(crate) fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
     let mut config = client_config(&settings.kafka);
     // A queue is bounded for each partition, by the messages' own bytes: librdkafka's bookkeeping takes about as much
-    // again for records of some 500 bytes. One fetched chunk, compressed four to five times, may come on top.
+    // again for records of some 500 bytes. One fetched chunk, compressed four to five times, may come on top. Smaller
+    // chunks are more requests for the same, and queues that run dry between them.
     let queue_kib = (settings.memory.fetch_budget / 1024 / partitions.max(1) / 3).clamp(64, 65_536);
-    let fetch_kib = (queue_kib / 8).max(16);
+    let fetch_kib = (queue_kib / 4).max(16);
     config
         .set("group.id", &settings.kafka.group_id)
         .set("session.timeout.ms", settings.kafka.session_timeout.as_millis().to_string())
@@ -102,8 +103,8 @@ pub(crate) fn consumer_config(settings: &Settings, partitions: usize) -> ClientC
         .set("queued.max.messages.kbytes", queue_kib.to_string())
         .set("queued.min.messages", "1000000")
         .set("max.partition.fetch.bytes", (fetch_kib * 1024).to_string())
-        // The default of a second would leave a drained queue empty for as long.
-        .set("fetch.queue.backoff.ms", "5")
+        // A full queue is looked at again after so long; it is drained within two or three.
+        .set("fetch.queue.backoff.ms", "1")
         // While the queues of those with records are full, a fetch asks for the empty partitions alone, and the broker
         // lets it wait so long: the others run dry meanwhile.
         .set("fetch.wait.max.ms", "10");
