@@ -20,6 +20,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::TopicPartition;
+use super::clock::WallClock;
 use super::flow::Slot;
 use super::gate::{Gate, Waker};
 use super::native::PartitionQueue;
@@ -172,6 +173,7 @@ struct Loop {
     waker: Arc<Waker>,
     board: StatusBoard,
     watermarks_read: Instant,
+    clock: WallClock,
     alive: Arc<AtomicBool>,
 }
 
@@ -204,6 +206,7 @@ pub fn spawn(
         waker,
         board,
         watermarks_read: Instant::now(),
+        clock: WallClock::new(),
         alive,
     };
     std::thread::Builder::new().name("kafka-poll".into()).spawn(move || poll_loop.run())?;
@@ -231,6 +234,7 @@ impl Loop {
             }
             self.flush_events();
             self.read_watermarks();
+            self.watch_clock();
             if !busy {
                 self.waker.wait(IDLE_WAIT);
             }
@@ -386,6 +390,17 @@ impl Loop {
             if let Err(SendError::Full(event)) = self.supervisor.try_send(event) {
                 self.events.push_front(event);
                 return;
+            }
+        }
+    }
+
+    /// Ends the client's wait where that would last as long as the clock was set back.
+    fn watch_clock(&mut self) {
+        if self.clock.was_set_back() {
+            tracing::warn!("the wall clock was set back");
+            // Any question to the client's main thread wakes it; this one is not passed on to the broker.
+            if let Err(error) = self.consumer.subscription() {
+                tracing::debug!(%error, "waking the client");
             }
         }
     }
