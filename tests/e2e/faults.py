@@ -87,6 +87,11 @@ class Cluster:
             producer.abort_transaction(60)
             self.sent[topic] = [record for record in self.sent[topic] if record not in within]
 
+    def members(self, group):
+        """The group's members as the broker sees them."""
+        [described] = self.admin.describe_consumer_groups([group]).values()
+        return described.result(30).members
+
     def member(self, group, topic, strategy="cooperative-sticky"):
         """A consumer that joins a group."""
         consumer = Consumer({

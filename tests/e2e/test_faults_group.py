@@ -4,7 +4,10 @@ import contextlib
 import signal
 import time
 
+import pytest
+
 from faults import PATIENCE, Lake
+from frozen import FrozenThread
 from harness import wait_until
 
 #: Seconds; the matrix wants ten minutes, scaled.
@@ -55,3 +58,55 @@ def test_the_broker_is_away_for_long(cluster, tmp_path):
         began.stop(PATIENCE)
     away.judge()
     early.judge()
+
+
+def poll_loop_stopped(process):
+    """The poll loop alone stands still; the client's own threads go on sending heartbeats."""
+    return FrozenThread(process.child.pid, "kafka-poll")
+
+
+@contextlib.contextmanager
+def process_stopped(process):
+    """The whole process stands still."""
+    process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("stand_still", [poll_loop_stopped, process_stopped])
+def test_the_longest_time_between_polls_is_exceeded(cluster, tmp_path, stand_still):
+    """The group gives the partitions away, to another member or to nobody; once it polls again it joins anew and goes on."""
+    topic = f"polls-{stand_still.__name__}"
+    cluster.create(topic, 4)
+    cluster.send(topic, range(500))
+    settings = {"kafka__properties__max_poll_interval_ms": 6000}
+    first = Lake(cluster, tmp_path / "first", topic, **settings)
+    second = Lake(cluster, tmp_path / "second", topic, url=first.lake, kafka__group_id=first.group)
+    members = lambda: sum(len(member.assignment.topic_partitions) for member in cluster.members(first.group))
+    with first.start("run") as slow:
+        first.catches_up()
+        with stand_still(slow):
+            wait_until(lambda: members() == 0, "the member to be given up", PATIENCE)
+            cluster.send(topic, range(500, 1000))
+        first.catches_up()
+        with second.start("run") as other:
+            wait_until(lambda: (second.get("/api/v1/status") or {}).get("partitions"), "partitions of the other member", PATIENCE)
+            cluster.send(topic, range(1000, 1500))
+            with stand_still(slow):
+                # Read and not written, or decided and not receipted: whatever it was at.
+                cluster.send(topic, range(1500, 2000))
+                second.catches_up()
+            cluster.send(topic, range(2000, 2500))
+            second.catches_up()
+            wait_until(lambda: (first.get("/api/v1/status") or {}).get("partitions"), "partitions of the one that stood still", PATIENCE)
+            assert slow.poll() is None, slow.tail()
+            assert first.metric(r"beatlytica_actor_restarts_total\{.*\}") == 0, slow.tail()
+            other.stop(PATIENCE)
+        cluster.send(topic, range(2500, 3000))
+        first.catches_up()
+        slow.stop(PATIENCE)
+        exceeded = "Application maximum poll interval (6000ms) exceeded" in slow.log.read_text()
+        assert exceeded or stand_still is process_stopped, slow.tail()
+    first.judge()
