@@ -125,6 +125,8 @@ impl Feed for Poller {
 #[derive(Debug, Default)]
 pub struct GroupContext {
     rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
+    /// The group has another way to share partitions, and takes no member with ours.
+    refused_by_group: AtomicBool,
     tally: Arc<ClientTally>,
 }
 
@@ -143,7 +145,11 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.tally.error(error.rdkafka_error_code());
+        let code = error.rdkafka_error_code();
+        self.tally.error(code);
+        if code == Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
+            return self.refused_by_group.store(true, Ordering::Relaxed);
+        }
         tracing::warn!(%error, reason, "kafka client");
     }
 }
@@ -296,6 +302,13 @@ impl Loop {
             if let Err(error) = polled {
                 self.note_error(error);
             }
+        }
+        if self.consumer.context().refused_by_group.swap(false, Ordering::Relaxed) {
+            self.events.push_back(GroupEvent::Denied(
+                "another member of the group shares partitions otherwise than by cooperative-sticky, as the engine does, so the \
+                 group does not take this one; stop the other, or give kafka.group_id a name of the engine's own"
+                    .into(),
+            ));
         }
         loop {
             let next =
