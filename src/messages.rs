@@ -28,7 +28,7 @@ pub enum GroupEvent {
     },
     /// A topic that the settings name is not there (yet).
     TopicMissing,
-    /// The broker refuses the credentials or the access.
+    /// The broker refuses the credentials or the access, or the group the member.
     Denied(String),
     /// The consumer cannot go on.
     Fatal(String),

@@ -30,7 +30,7 @@ use crate::charts::{ChartSettings, TimeMs};
 use crate::config::{Settings, WindowSettings};
 use crate::engine::{AggregatorSlot, RunningEngine};
 use crate::http::{Hub, Services, TICK, publish_every, serve, server_config};
-use crate::kafka::client::{client_config, explain, refused_sign_in};
+use crate::kafka::client::{client_config, explain, reader_config, refused_sign_in};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed};
@@ -85,7 +85,7 @@ fn writer() -> String {
 
 /// The group consumer's settings. What the guarantees rest on is set last, so that no property overrides it.
 pub(crate) fn consumer_config(settings: &Settings, partitions: usize) -> ClientConfig {
-    let mut config = client_config(&settings.kafka);
+    let mut config = reader_config(&settings.kafka);
     // A queue is bounded for each partition, by the messages' own bytes: librdkafka's bookkeeping takes about as much
     // again for records of some 500 bytes. One fetched chunk, compressed four to five times, may come on top. Smaller
     // chunks are more requests for the same, and queues that run dry between them.
@@ -93,7 +93,6 @@ pub(crate) fn consumer_config(settings: &Settings, partitions: usize) -> ClientC
     let fetch_kib = (queue_kib / 4).max(16);
     config
         .set("group.id", &settings.kafka.group_id)
-        .set("session.timeout.ms", settings.kafka.session_timeout.as_millis().to_string())
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
@@ -114,7 +113,7 @@ pub(crate) fn consumer_config(settings: &Settings, partitions: usize) -> ClientC
 /// Partitions of all topics, for dividing the fetch budget; topics that are not there yet count as one.
 fn count_partitions(settings: &Settings) -> anyhow::Result<usize> {
     let context = poller::GroupContext::default();
-    let config = client_config(&settings.kafka);
+    let config = reader_config(&settings.kafka);
     let client: BaseConsumer<_> = config.create_with_context(context)?;
     token::provide(client.client(), &config)?;
     let metadata = client.fetch_metadata(None, settings.kafka.request_timeout).map_err(|error| {
@@ -365,6 +364,8 @@ async fn run_in_system(
         identity_interval: settings.kafka.metadata_interval,
         topics: topics.into_iter().collect(),
         exit_at_end: options.exit_at_end,
+        // What was read when others began to be waited for is written within one interval, after a rebalance at the worst.
+        patience: 2 * settings.lake.upload_interval + settings.kafka.session_timeout,
     };
     let drawn_board = board.clone();
     let Beside { log: wrap_log, task } = beside;
@@ -467,7 +468,7 @@ fn stop_on_signals(supervisor: Addr<Supervisor>, notifier: Option<Arc<Notifier>>
 pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
     let kind =
         settings.kafka.topics.kind(topic).with_context(|| format!("kafka.topics names no topic {topic}"))?;
-    let mut config = client_config(&settings.kafka);
+    let mut config = reader_config(&settings.kafka);
     config.set("group.id", &settings.kafka.group_id);
     let consumer = Arc::new(config.create_with_context(poller::GroupContext::default())?);
     System::new().block_on(async {

@@ -1,6 +1,7 @@
 //! The actors, one a file. They hold no business rule that a pure function could hold.
 
 pub mod heartbeat;
+mod others;
 mod partition;
 pub mod partition_consumer;
 pub mod producer;

@@ -8,6 +8,7 @@ use actix::prelude::*;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
+use super::others::{self, Others};
 use super::partition::Partition;
 use super::restart::{RestartHistory, RestartPolicy, Verdict};
 use super::topic_check::{OpenError, count_partitions, created_anew, missing, open};
@@ -40,6 +41,8 @@ pub struct SupervisorSettings {
     pub topics: BTreeMap<String, EventKind>,
     /// Stop once all that the topics held at the start is in the lake.
     pub exit_at_end: bool,
+    /// With `exit_at_end`: how long other members of the group, who are waited for, may stand still.
+    pub patience: Duration,
 }
 
 /// A topic with the epoch that is being read.
@@ -65,6 +68,9 @@ pub struct Supervisor {
     /// The broker is being asked which topics are missing.
     naming: bool,
     draining: bool,
+    others: Others,
+    /// Why the end was not reached, where it is given up after a drain.
+    given_up: Option<String>,
     warned: HashMap<String, Instant>,
 }
 
@@ -86,6 +92,8 @@ impl Supervisor {
             layout: Arc::default(),
             naming: false,
             draining: false,
+            others: Others::default(),
+            given_up: None,
             warned: HashMap::new(),
         }
     }
@@ -228,8 +236,8 @@ impl Supervisor {
         }
         self.watch_aggregator(ctx);
         self.watch_partitions(ctx);
-        if self.settings.exit_at_end && self.reached_the_end() {
-            self.shut_down(ctx);
+        if self.settings.exit_at_end && self.reached_the_end() && self.others.is_due(Instant::now()) {
+            self.look_at_others(ctx);
         }
     }
 
@@ -298,6 +306,36 @@ impl Supervisor {
             })
     }
 
+    /// Ends the run where others have nothing left to do either.
+    fn look_at_others(&mut self, ctx: &mut Context<Self>) {
+        let Some(world) = &self.world else { return };
+        let own: BTreeSet<_> = self.partitions.keys().cloned().collect();
+        let (log, store, topics) =
+            (Arc::clone(&world.log), Arc::clone(&world.store), self.settings.topics.clone());
+        let asked = async move {
+            let found = others::ask(&*log, &store, &topics, &own).await;
+            (own, found)
+        };
+        ctx.spawn(asked.into_actor(self).map(|(own, found), actor, ctx| {
+            // Otherwise a rebalance came meanwhile, and some partition may have been looked at by nobody.
+            if actor.draining || !own.iter().eq(actor.partitions.keys()) || !actor.reached_the_end() {
+                return;
+            }
+            let verdict = match found {
+                Ok(found) => actor.others.judge(found, Instant::now(), actor.settings.patience),
+                Err(error) => others::Verdict::Wait(format!("how far others are: {error}")),
+            };
+            match verdict {
+                others::Verdict::Done => actor.shut_down(ctx),
+                others::Verdict::Wait(why) => actor.warn_of(&why),
+                others::Verdict::GiveUp(why) => {
+                    actor.given_up = Some(why);
+                    actor.shut_down(ctx);
+                }
+            }
+        }));
+    }
+
     /// Flushes and drains `partitions`, within the deadline; answers whether nothing is left.
     fn drain(&self, partitions: &[TopicPartition]) -> impl Future<Output = bool> + use<> {
         let children: Vec<_> = partitions
@@ -354,7 +392,7 @@ impl Supervisor {
                     );
                     Ok(())
                 }
-                (true, _) => Ok(()),
+                (true, _) => actor.given_up.take().map_or(Ok(()), Err),
             };
             actor.finish(result, ctx);
         }));

@@ -238,3 +238,21 @@ fn beyond_loopback_a_token_or_a_clear_word_is_needed() {
         load_with(&format!("[http]\nlisten = '0.0.0.0:80'\n{more}"), &[]).expect(more);
     }
 }
+
+#[test]
+fn the_longest_time_between_polls_is_not_below_the_session() {
+    let wrong = "[kafka.properties]\n'max.poll.interval.ms' = '44999'";
+    let found = problems(wrong, &[]);
+    assert_eq!(found[0].key, "kafka.properties.max.poll.interval.ms");
+    assert!(
+        found[0].message.contains("below kafka.session_timeout, which is 45000 ms"),
+        "{}",
+        found[0].message
+    );
+    load_with("[kafka]\nsession_timeout = '44s'\n[kafka.properties]\n'max.poll.interval.ms' = '44000'", &[])
+        .expect("equal");
+    assert_eq!(
+        problems("[kafka]\nsession_timeout = '6m'", &[])[0].key,
+        "kafka.properties.max.poll.interval.ms"
+    );
+}

@@ -108,7 +108,24 @@ fn kafka(settings: &Settings, check: &mut Check<'_>) {
             "is set by the engine itself, its guarantees rest on it; remove it",
         );
     }
+    let longest = kafka
+        .properties
+        .get(LONGEST_POLL)
+        .map_or(Some(DEFAULT_LONGEST_POLL), |longest| longest.expose().parse().ok());
+    let session = kafka.session_timeout.as_millis();
+    check.require(
+        longest.is_none_or(|longest| longest >= session),
+        &format!("kafka.properties.{LONGEST_POLL}"),
+        format!(
+            "must not be below kafka.session_timeout, which is {session} ms (where it is not set, it is {DEFAULT_LONGEST_POLL})"
+        ),
+    );
 }
+
+/// Longest time between polls, ms.
+const LONGEST_POLL: &str = "max.poll.interval.ms";
+/// librdkafka's.
+const DEFAULT_LONGEST_POLL: u128 = 300_000;
 
 /// Properties that the protocol depends on, or that have a setting of their own.
 const OWNED_PROPERTIES: &[&str] = &[

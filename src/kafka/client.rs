@@ -42,6 +42,14 @@ pub fn client_config(settings: &KafkaSettings) -> ClientConfig {
     config
 }
 
+/// [`client_config`] for a consumer, also one that joins no group: librdkafka refuses a property `max.poll.interval.ms` below
+/// the session's timeout, which is 45 s where none is set.
+pub fn reader_config(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = client_config(settings);
+    config.set("session.timeout.ms", settings.session_timeout.as_millis().to_string());
+    config
+}
+
 /// That a broker refused the sign-in, or TLS with it failed, and what to do.
 pub fn refused_sign_in(settings: &KafkaSettings) -> String {
     format!(

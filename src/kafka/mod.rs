@@ -1,6 +1,7 @@
 //! Kafka: client settings, batch consumption, producing, and what the engine asks of a partition's log.
 
 pub mod client;
+mod clock;
 pub mod cursor;
 pub mod embedded;
 mod flow;

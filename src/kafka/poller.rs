@@ -20,6 +20,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::TopicPartition;
+use super::clock::WallClock;
 use super::flow::Slot;
 use super::gate::{Gate, Waker};
 use super::native::{PartitionQueue, events_waiting};
@@ -124,6 +125,8 @@ impl Feed for Poller {
 #[derive(Debug, Default)]
 pub struct GroupContext {
     rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
+    /// The group has another way to share partitions, and takes no member with ours.
+    refused_by_group: AtomicBool,
     tally: Arc<ClientTally>,
 }
 
@@ -142,7 +145,11 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.tally.error(error.rdkafka_error_code());
+        let code = error.rdkafka_error_code();
+        self.tally.error(code);
+        if code == Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
+            return self.refused_by_group.store(true, Ordering::Relaxed);
+        }
         tracing::warn!(%error, reason, "kafka client");
     }
 }
@@ -172,6 +179,7 @@ struct Loop {
     waker: Arc<Waker>,
     board: StatusBoard,
     watermarks_read: Instant,
+    clock: WallClock,
     alive: Arc<AtomicBool>,
 }
 
@@ -204,6 +212,7 @@ pub fn spawn(
         waker,
         board,
         watermarks_read: Instant::now(),
+        clock: WallClock::new(),
         alive,
     };
     std::thread::Builder::new().name("kafka-poll".into()).spawn(move || poll_loop.run())?;
@@ -231,6 +240,7 @@ impl Loop {
             }
             self.flush_events();
             self.read_watermarks();
+            self.watch_clock();
             if !busy {
                 self.waker.wait(IDLE_WAIT);
             }
@@ -297,6 +307,13 @@ impl Loop {
                 None => {}
             }
             busy = true;
+        }
+        if self.consumer.context().refused_by_group.swap(false, Ordering::Relaxed) {
+            self.events.push_back(GroupEvent::Denied(
+                "another member of the group shares partitions otherwise than by cooperative-sticky, as the engine does, so the \
+                 group does not take this one; stop the other, or give kafka.group_id a name of the engine's own"
+                    .into(),
+            ));
         }
         loop {
             let next =
@@ -391,6 +408,17 @@ impl Loop {
             if let Err(SendError::Full(event)) = self.supervisor.try_send(event) {
                 self.events.push_front(event);
                 return;
+            }
+        }
+    }
+
+    /// Ends the client's wait where that would last as long as the clock was set back.
+    fn watch_clock(&mut self) {
+        if self.clock.was_set_back() {
+            tracing::warn!("the wall clock was set back");
+            // Any question to the client's main thread wakes it; this one is not passed on to the broker.
+            if let Err(error) = self.consumer.subscription() {
+                tracing::debug!(%error, "waking the client");
             }
         }
     }

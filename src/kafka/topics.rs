@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use thiserror::Error;
 
-use super::client::{client_config, explain};
+use super::client::{client_config, explain, reader_config};
 use super::token::{TokenError, provide};
 use crate::config::KafkaSettings;
 
@@ -38,7 +38,7 @@ impl From<TokenError> for TopicError {
 pub fn partitions(settings: &KafkaSettings, topic: &str) -> Result<Option<usize>, TopicError> {
     let broker = |error: KafkaError| TopicError::Broker(explain(&error, settings));
     // A consumer asks: a producer's question would create the topic on brokers that allow it.
-    let mut config = client_config(settings);
+    let mut config = reader_config(settings);
     let consumer: BaseConsumer = config.set("allow.auto.create.topics", "false").create().map_err(broker)?;
     provide(consumer.client(), &config)?;
     let metadata = consumer.fetch_metadata(Some(topic), settings.request_timeout).map_err(broker)?;

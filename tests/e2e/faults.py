@@ -1,6 +1,7 @@
 """What the tests of faults share: topics of their own on one broker, numbered records, and the judgement over the lake by DuckDB."""
 
 import json
+import threading
 
 import duckdb
 from confluent_kafka import Consumer, Producer
@@ -87,6 +88,11 @@ class Cluster:
             producer.abort_transaction(60)
             self.sent[topic] = [record for record in self.sent[topic] if record not in within]
 
+    def members(self, group):
+        """The group's members as the broker sees them."""
+        [described] = self.admin.describe_consumer_groups([group]).values()
+        return described.result(30).members
+
     def member(self, group, topic, strategy="cooperative-sticky"):
         """A consumer that joins a group."""
         consumer = Consumer({
@@ -95,6 +101,39 @@ class Cluster:
         })
         consumer.subscribe([topic])
         return consumer
+
+
+class Flow:
+    """Records that go to a topic, some hundred a second, until it is stopped; numbers from `first` on."""
+
+    def __init__(self, cluster, topic, first):
+        self.cluster, self.topic, self.first, self.sent = cluster, topic, first, 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._send)
+        self.failure = None
+
+    def _send(self):
+        try:
+            while not self.ended.wait(0.05):
+                number = self.first + self.sent
+                self.cluster.send(self.topic, range(number, number + 20))
+                self.sent += 20
+        except Exception as failure:
+            self.failure = failure
+
+    def stop(self):
+        """Sends no more; what was sent is in the topic."""
+        self.ended.set()
+        self.thread.join()
+        assert self.failure is None, self.failure
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
 
 
 class Lake(Engine):

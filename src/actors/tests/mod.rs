@@ -94,6 +94,7 @@ impl Engine {
             identity_interval: settings.kafka.metadata_interval,
             topics: [(TOPIC.to_owned(), EventKind::Listen)].into(),
             exit_at_end: false,
+            patience: Duration::ZERO,
         };
         let slot = AggregatorSlot::default();
         let actors = Actors {
