@@ -323,6 +323,13 @@ $(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml
 bench-peers: bench-build $(PEERS)/.complete ## Run the same topic through Flink, Spark and DuckDB (needs a JDK; BENCH_FLAGS, see benches/peers/run.py --help)
 	$(BENCH) benches/peers/run.py $(BENCH_FLAGS)
 
+.PHONY: bench-flame
+bench-flame: venv ## Draw where the engine's time goes (docs/images/flame.svg; needs perf)
+	@command -v inferno-flamegraph >/dev/null || [ -x .cache/cargo/bin/inferno-flamegraph ] || \
+	  $(CARGO) install --locked --root .cache/cargo inferno
+	$(CARGO) build --locked --release --bin beatlytica
+	PATH="$$PATH:$(abspath .cache/cargo/bin)" $(BENCH) benches/flame.py $(BENCH_FLAGS)
+
 .PHONY: bench-report
 bench-report: ## Write the tables of docs/performance.md from the last runs
 	$(PYTHON) benches/report.py
