@@ -23,6 +23,8 @@ const MESSAGES_PER_TAKE: usize = 4096;
 pub(super) struct Slot {
     queue: PartitionQueue<GroupContext>,
     flow: Option<Flow>,
+    /// The client has stopped reading the partition, see [`Taken::stopped`].
+    stopped: bool,
     status: Arc<PartitionStatus>,
 }
 
@@ -42,7 +44,7 @@ struct Flow {
 impl Slot {
     /// A partition that nobody reads yet.
     pub(super) fn new(queue: PartitionQueue<GroupContext>, status: Arc<PartitionStatus>) -> Self {
-        Self { queue, flow: None, status }
+        Self { queue, flow: None, stopped: false, status }
     }
 
     /// Reads on from `offset` into `sink`.
@@ -65,13 +67,26 @@ impl Slot {
         self.flow = None;
     }
 
+    /// Where the client, which has stopped, has to start anew; none where nobody reads the partition.
+    pub(super) fn stopped_at(&self) -> Option<i64> {
+        self.flow.as_ref().filter(|_| self.stopped).map(|flow| flow.cursor.next())
+    }
+
+    /// The client has started anew, with this queue.
+    pub(super) fn started_anew(&mut self, queue: PartitionQueue<GroupContext>) {
+        (self.queue, self.stopped) = (queue, false);
+        if let Some(flow) = &mut self.flow {
+            flow.seeking = true;
+        }
+    }
+
     /// Moves what the partition has ready; returns whether there was anything.
     pub(super) fn serve(
         &mut self,
         consumer: &BaseConsumer<GroupContext>,
         partition: &TopicPartition,
     ) -> bool {
-        let Self { queue, flow: Some(flow), status } = self else { return false };
+        let Self { queue, flow: Some(flow), stopped, status } = self else { return false };
         if flow.seeking && !flow.seek(consumer, partition) {
             return false;
         }
@@ -82,8 +97,9 @@ impl Slot {
         if wait.is_some() {
             return false;
         }
-        let Taken { batch, at_end, error, unproven } =
-            queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
+        let taken = queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
+        *stopped |= taken.stopped;
+        let Taken { batch, at_end, error, unproven, .. } = taken;
         let busy = batch.is_some();
         if let Some(batch) = batch {
             status.set_position(Some(batch.end));

@@ -30,6 +30,8 @@ use crate::status::{ClientTally, StatusBoard};
 
 /// The loop looks at the group and at the high watermarks at least this often.
 const IDLE_WAIT: Duration = Duration::from_millis(100);
+/// Events of the client that are served before partitions have their turn again.
+const EVENTS_PER_ROUND: usize = 1000;
 /// Longest that leaving the group may take; without an answer the broker drops the member at its session timeout.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 /// Commands are few (a handful a partition and rebalance); senders meet a full queue only if the loop is gone.
@@ -238,6 +240,7 @@ impl Loop {
             for (partition, slot) in &mut self.slots {
                 busy |= slot.serve(&self.consumer, partition);
             }
+            self.start_anew();
             self.flush_events();
             self.read_watermarks();
             self.watch_clock();
@@ -296,13 +299,13 @@ impl Loop {
 
     fn serve_group(&mut self) -> bool {
         let mut busy = false;
-        loop {
+        // Each call takes one event and, but for errors, does not tell of it. What is left would wait for the next round, and
+        // a rebalance with it behind the answers to commits and lines of log.
+        for _ in 0..EVENTS_PER_ROUND {
+            // Messages reach this queue only in the moment between an assignment and its split; a later seek reads them again.
             match self.consumer.poll(Duration::ZERO) {
-                // Messages reach this queue only in the moment between an assignment and its split; a later seek reads them
-                // again.
-                Some(Ok(_)) => {}
                 Some(Err(error)) => self.note_error(error),
-                // Also after each event that is neither, while others wait; and the waker hears only of the first of them.
+                Some(Ok(_)) => {}
                 None if events_waiting(&self.consumer) == 0 => break,
                 None => {}
             }
@@ -371,6 +374,38 @@ impl Loop {
             partitions.push(partition);
         }
         self.events.push_back(GroupEvent::Assigned(partitions));
+    }
+
+    /// Assigns partitions anew that the client has stopped reading: after an offset out of range it refuses each seek.
+    ///
+    /// An idle partition gets there by any rebalance, for the client then asks for the offset behind the log's end (see
+    /// [`super::cursor::Cursor`]); one that is read, when retention passes the position.
+    fn start_anew(&mut self) {
+        let stopped =
+            self.slots.iter_mut().filter_map(|(partition, slot)| Some((partition, slot.stopped_at()?, slot)));
+        for (partition, offset, slot) in stopped {
+            let mut list = TopicPartitionList::new();
+            let given_back = list
+                .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(offset))
+                .and_then(|()| self.consumer.incremental_unassign(&list));
+            if let Err(error) = given_back {
+                tracing::warn!(%partition, %error, "reading anew is tried again");
+                continue;
+            }
+            let assigned = self.consumer.incremental_assign(&list).and_then(|()| self.consumer.pause(&list));
+            let queue =
+                PartitionQueue::split(&self.consumer, &partition.topic, partition.partition, &self.waker);
+            match (assigned, queue) {
+                (Ok(()), Some(queue)) => {
+                    tracing::debug!(%partition, offset, "reading anew after an offset out of range");
+                    slot.started_anew(queue);
+                }
+                (assigned, _) => {
+                    let why = format!("{partition} cannot be assigned anew: {assigned:?}");
+                    self.events.push_back(GroupEvent::Fatal(why));
+                }
+            }
+        }
     }
 
     fn revoke(&mut self, list: &TopicPartitionList) {

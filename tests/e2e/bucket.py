@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import subprocess
 import urllib.parse
 
@@ -11,10 +12,13 @@ OBJECTS = "/storage/v1/b/fake-bucket/o"
 
 
 class Fake:
-    """Google Cloud Storage in memory; it ends with its standard input. `arguments` are those that examples/fake_gcs.rs lists."""
+    """Google Cloud Storage in memory; it ends with its standard input. `arguments` are those that examples/fake_gcs.rs lists; `environment`
+    is added to its own."""
 
-    def __init__(self, *arguments):
-        self.child = subprocess.Popen([fake_gcs(), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *arguments, environment=()):
+        self.child = subprocess.Popen(
+            [fake_gcs(), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **dict(environment)}
+        )
         self.endpoint = self.line()
         self.settings = {"lake__url": "gs://fake-bucket/lake", "gcs__endpoint": self.endpoint}
 
@@ -27,6 +31,12 @@ class Fake:
         self.child.stdin.write(command + "\n")
         self.child.stdin.flush()
         assert self.line() == "done", f"the fake did not take {command!r}"
+
+    def delete(self, name):
+        """Deletes an object."""
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.endpoint).netloc, timeout=60)
+        connection.request("DELETE", f"{OBJECTS}/{urllib.parse.quote(name, safe='')}")
+        assert connection.getresponse().status == 204, name
 
     def __enter__(self):
         return self

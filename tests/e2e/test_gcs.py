@@ -1,11 +1,14 @@
 """The engine on Google Cloud Storage's interface: a fake of it, as a process, that fails now and then."""
 
+import datetime
+import json
 import re
 
 import pytest
 
 import truth
-from bucket import Fake
+from bucket import Fake, copy
+from clock import Clock
 from harness import replay
 
 LISTENS, AUTHS = 30_000, 2_000
@@ -33,3 +36,32 @@ def test_a_bucket_takes_what_a_folder_takes(broker, troubled, engine, tmp_path):
     before = printed.splitlines()[-2]
     gcs.start("run", "--exit-at-end").succeed(30)
     assert gcs.verify().splitlines()[-1] == before
+
+
+def test_since_goes_by_the_buckets_times(broker, engine, tmp_path):
+    """The bucket's clock tells what is new, not this machine's: half of the lake is a day old by it."""
+    parts = truth.input_parts(tmp_path, listen_events=LISTENS, auth_events=AUTHS)
+    folder = tmp_path / "clock"
+    folder.mkdir()
+    now = datetime.datetime.now(datetime.UTC)
+    (tmp_path / "nothing.jsonl").touch()
+    clock = Clock(folder, now - datetime.timedelta(days=1))
+    with Fake(environment=clock.environment) as fake:
+        gcs = engine(broker, "since", **fake.settings)
+        later = {"auth_events": parts.pop("auth_events")}
+        replay(broker, tmp_path, {**parts, "auth_events": [(tmp_path / "nothing.jsonl")]}, 2)
+        gcs.start("run", "--exit-at-end").succeed(180)
+        clock.set(now)
+        replay(broker, tmp_path, later, 2)
+        gcs.start("run", "--exit-at-end").succeed(180)
+        copy(fake.endpoint, "lake/", tmp_path / "copied")
+        entries = lambda topic: sorted((tmp_path / "copied").glob(f"ledger/v1/{topic}/e001/p*/*[0-9].json"))
+        assert f"{len(entries('listen_events'))} older entries" in gcs.verify("--since", "2h")
+        assert "older" not in gcs.verify("--since", "26h")
+        old, new = (json.loads(entries(topic)[0].read_text())["objects"][0] for topic in ("listen_events", "auth_events"))
+        fake.delete(f"lake/{old}")
+        gcs.verify("--since", "2h")
+        assert f"{old} is missing" in gcs.verify("--since", "26h", code=3)
+        fake.delete(f"lake/{new}")
+        printed = gcs.verify("--since", "2h", code=3)
+        assert f"{new} is missing" in printed and old not in printed, printed
