@@ -307,6 +307,10 @@ bench-latency: bench-build ## Measure the time from an event's sending until the
 bench-growth: bench-build ## Measure CPU, memory and restarts over partitions, songs, listeners and more (BENCH_FLAGS, see benches/growth.py --help)
 	$(BENCH) benches/growth.py $(BENCH_FLAGS)
 
+.PHONY: bench-recovery
+bench-recovery: bench-build ## Measure the time until an engine with a day of a million users counts again after kill -9 (BENCH_FLAGS, see benches/recovery.py --help)
+	$(BENCH) benches/recovery.py $(BENCH_FLAGS)
+
 PEERS := .cache/peers
 
 $(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml
