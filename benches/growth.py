@@ -42,7 +42,7 @@ AXES = (
     Axis("bytes of unknown field", (0, 100, 500, 2_000), shape="unknown_bytes"),
     Axis("late share", (0.0, 0.01, 0.1, 0.5), shape="late"),
     Axis("topics", (1, 2, 3, 4), shape="topics"),
-    Axis("bytes of a batch, MiB", (1, 4, 24, 96), setting="lake__max_batch_bytes"),
+    Axis("bytes of a batch, MiB", (1, 4, 24, 56), setting="lake__max_batch_bytes"),
     Axis("age of a batch, s", (1, 5, 120), setting="lake__upload_interval"),
     Axis("store's answer, ms", (1, 50, 500, 2_000), slow_store=True),
 )

@@ -149,16 +149,19 @@ def measure(rate, options, folder):
         replay(broker, folder, {topic: [history if topic == HISTORY_TOPIC else empty] for topic in TOPICS}, PARTITIONS)
         history.unlink()
         write_events(events, Shape(rate * seconds, span_ms=seconds * 1000, start_ms=now_ms), TOPIC, rate * seconds)
-        engine = Engine(broker, folder / "engine", windows__max_ahead=options.max_ahead)
+        # The windows keep a day more than partitions may be apart.
+        ahead = {"windows__max_ahead": f"{options.max_ahead}h", "windows__retention": f"{options.max_ahead + 42}h"}
+        engine = Engine(broker, folder / "engine", **ahead)
         with engine.start("run") as running:
-            wait_until(lambda: covered(engine) == PARTITIONS * len(TOPICS), "all partitions being counted", 120)
+            wait_until(lambda: covered(engine, running) == PARTITIONS * len(TOPICS), "all partitions being counted", 120)
             result = probe(rate, options, broker, engine, folder, events)
             result["engine_cpu_seconds"] = cpu_seconds(running.child.pid)
         return result
 
 
-def covered(engine):
+def covered(engine, running):
     """Partitions that the charts count."""
+    assert running.poll() is None, running.tail()
     answer = engine.get("/api/v1/charts/songs?window=5m&limit=1")
     return answer and answer["partitions"]["covered"]
 
@@ -224,7 +227,7 @@ def main():
     parser.add_argument("--rate", type=int, action="append", help="events a second; 1000, 100000 and 500000 without")
     parser.add_argument("--seconds", type=int, default=40)
     parser.add_argument("--history", type=int, default=0, help="events of the day before that wait in another topic")
-    parser.add_argument("--max-ahead", default="6h", help="windows.max_ahead: how far live partitions may be ahead of the history")
+    parser.add_argument("--max-ahead", type=int, default=6, help="windows.max_ahead in hours: how far live partitions may be ahead of the history")
     parser.add_argument("--json", type=pathlib.Path, default=MEASURED / "latency.json")
     options = parser.parse_args()
     results = []
