@@ -1,11 +1,16 @@
 """Shared fixtures: the input as tables, and a broker that holds all of it."""
 
+import signal
+
 import pytest
 
 import truth
 from faults import Cluster
 from harness import Broker, Engine, replay
 from tables import PARTITIONS, TABLES
+
+# In the background of a script (`make test &`) it is ignored, and what the tests start would inherit that: no shell traps it then.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
