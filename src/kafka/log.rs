@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::native::topic_id;
+use super::native::client::topic_id;
 use super::poller::GroupContext;
 use super::token::provide;
 use super::{CommittedOffset, Log, LogBounds, LogError, TopicIdentity, TopicPartition};

@@ -13,7 +13,7 @@ use rdkafka::client::{Client, ClientContext, OAuthToken};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::native::set_token;
+use super::native::client::set_token;
 
 /// The property that holds the file's name.
 pub(super) const FILE: &str = "sasl.oauthbearer.config";
