@@ -128,8 +128,6 @@ impl Feed for Poller {
 #[derive(Debug, Default)]
 pub struct GroupContext {
     rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
-    /// The group has another way to share partitions, and takes no member with ours.
-    refused_by_group: AtomicBool,
     tally: Arc<ClientTally>,
 }
 
@@ -150,10 +148,10 @@ impl ClientContext for GroupContext {
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         self.tally.error(code);
-        if code == Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
-            return self.refused_by_group.store(true, Ordering::Relaxed);
+        // Of this one the poll loop says what to do.
+        if code != Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
+            tracing::warn!(%error, reason, "kafka client");
         }
-        tracing::warn!(%error, reason, "kafka client");
     }
 }
 
@@ -312,13 +310,6 @@ impl Loop {
             }
             busy = true;
         }
-        if self.consumer.context().refused_by_group.swap(false, Ordering::Relaxed) {
-            self.events.push_back(GroupEvent::Denied(
-                "another member of the group shares partitions otherwise than by cooperative-sticky, as the engine does, so the \
-                 group does not take this one; stop the other, or give kafka.group_id a name of the engine's own"
-                    .into(),
-            ));
-        }
         loop {
             let next =
                 self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -342,6 +333,14 @@ impl Loop {
                 | RDKafkaErrorCode::SaslAuthenticationFailed,
             ) => {
                 self.events.push_back(GroupEvent::Denied(error.to_string()));
+            }
+            Some(RDKafkaErrorCode::InconsistentGroupProtocol) => {
+                self.events.push_back(GroupEvent::Denied(
+                    "another member of the group shares partitions otherwise than by cooperative-sticky, as the engine \
+                     does, so the group does not take this one; stop the other, or give kafka.group_id a name of the \
+                     engine's own"
+                        .into(),
+                ));
             }
             _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
                 self.events.push_back(GroupEvent::Fatal(error.to_string()));
