@@ -42,11 +42,26 @@ pub(super) async fn ask(
     for (topic, kind) in topics {
         let count = i32::try_from(log.partitions(topic).await?).unwrap_or(i32::MAX);
         let all = (0..count).map(|partition| TopicPartition { topic: topic.as_str().into(), partition });
-        for partition in all.filter(|partition| !own.contains(partition)) {
+        let foreign: Vec<_> = all.filter(|partition| !own.contains(partition)).collect();
+        if foreign.is_empty() {
+            continue;
+        }
+        let epoch = match newest_epoch(&**store, topic).await? {
+            Some(epoch) => epoch_record(&**store, topic, epoch).await?.map(|record| (epoch, record)),
+            None => None,
+        };
+        for partition in foreign {
             let bounds = log.bounds(&partition).await?;
             // Of a log that retention has emptied nobody can bring anything into the lake.
             let end = if bounds.start < bounds.end { bounds.end } else { 0 };
-            let head = receipted(store, &partition, *kind).await?;
+            let head = match &epoch {
+                Some((epoch, record)) => {
+                    let key =
+                        ChainKey { topic: topic.clone(), epoch: *epoch, partition: partition.partition };
+                    receipted(&Chain::new(Arc::clone(store), key, *kind, record.clone(), "")).await?
+                }
+                None => 0,
+            };
             found.insert(partition, Standing { end, head });
         }
     }
@@ -54,15 +69,7 @@ pub(super) async fn ask(
 }
 
 /// The end of what is receipted.
-async fn receipted(
-    store: &Arc<dyn Store>,
-    partition: &TopicPartition,
-    kind: EventKind,
-) -> Result<i64, ChainError> {
-    let Some(epoch) = newest_epoch(&**store, &partition.topic).await? else { return Ok(0) };
-    let Some(record) = epoch_record(&**store, &partition.topic, epoch).await? else { return Ok(0) };
-    let key = ChainKey { topic: partition.topic.to_string(), epoch, partition: partition.partition };
-    let chain = Chain::new(Arc::clone(store), key, kind, record, "");
+async fn receipted(chain: &Chain) -> Result<i64, ChainError> {
     let Some(head) = chain.head().await? else { return Ok(0) };
     Ok(if chain.receipt_of(&head).await?.is_some() { head.end } else { head.start })
 }

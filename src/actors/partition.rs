@@ -10,6 +10,7 @@ use super::restart::RestartHistory;
 use super::uploader::Uploader;
 use super::world::Child;
 use crate::lake::ledger::EpochRecord;
+use crate::messages::{Drain, Flush};
 use crate::schemas::Source;
 
 /// An assigned partition that was taken up.
@@ -37,6 +38,23 @@ impl Partition {
             restart_at: None,
             target,
             refused: false,
+        }
+    }
+
+    /// Has the consumer hand over what it decoded, and the uploader write it; answers whether nothing is left.
+    pub(super) fn drain(&self) -> impl Future<Output = bool> + use<> {
+        let consumer = self.consumer.as_ref().map(|child| child.address.clone());
+        let uploader = self.uploader.as_ref().map(|child| child.address.clone());
+        async move {
+            if let Some(consumer) = consumer
+                && consumer.send(Flush).await.is_err()
+            {
+                return false;
+            }
+            match uploader {
+                Some(uploader) => uploader.send(Drain).await.unwrap_or(false),
+                None => false,
+            }
         }
     }
 

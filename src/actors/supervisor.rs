@@ -16,7 +16,7 @@ use super::window_aggregator::WindowAggregator;
 use super::world::{Child, World};
 use crate::kafka::TopicPartition;
 use crate::lake::ledger::EpochRecord;
-use crate::messages::{Detach, Drain, Flush, GroupEvent, Refused, Shutdown, SnapshotAll};
+use crate::messages::{Detach, GroupEvent, Refused, Shutdown, SnapshotAll};
 use crate::schemas::{EventKind, Source};
 
 /// Group events and refusals: a few for each partition and rebalance.
@@ -69,8 +69,6 @@ pub struct Supervisor {
     naming: bool,
     draining: bool,
     others: Others,
-    /// Why the end was not reached, where it is given up after a drain.
-    given_up: Option<String>,
     warned: HashMap<String, Instant>,
 }
 
@@ -93,7 +91,6 @@ impl Supervisor {
             naming: false,
             draining: false,
             others: Others::default(),
-            given_up: None,
             warned: HashMap::new(),
         }
     }
@@ -326,45 +323,23 @@ impl Supervisor {
                 Err(error) => others::Verdict::Wait(format!("how far others are: {error}")),
             };
             match verdict {
-                others::Verdict::Done => actor.shut_down(ctx),
+                others::Verdict::Done => actor.shut_down(Ok(()), ctx),
                 others::Verdict::Wait(why) => actor.warn_of(&why),
-                others::Verdict::GiveUp(why) => {
-                    actor.given_up = Some(why);
-                    actor.shut_down(ctx);
-                }
+                others::Verdict::GiveUp(why) => actor.shut_down(Err(why), ctx),
             }
         }));
     }
 
     /// Flushes and drains `partitions`, within the deadline; answers whether nothing is left.
     fn drain(&self, partitions: &[TopicPartition]) -> impl Future<Output = bool> + use<> {
-        let children: Vec<_> = partitions
-            .iter()
-            .filter_map(|partition| self.partitions.get(partition))
-            .map(|entry| {
-                let consumer = entry.consumer.as_ref().map(|child| child.address.clone());
-                (consumer, entry.uploader.as_ref().map(|child| child.address.clone()))
-            })
-            .collect();
+        let entries = partitions.iter().filter_map(|partition| self.partitions.get(partition));
+        let all = futures::future::join_all(entries.map(Partition::drain));
         let deadline = self.settings.drain_deadline;
-        async move {
-            let drains = children.into_iter().map(|(consumer, uploader)| async move {
-                if let Some(consumer) = consumer
-                    && consumer.send(Flush).await.is_err()
-                {
-                    return false;
-                }
-                match uploader {
-                    Some(uploader) => uploader.send(Drain).await.unwrap_or(false),
-                    None => false,
-                }
-            });
-            let all = futures::future::join_all(drains);
-            timeout(deadline, all).await.is_ok_and(|drained| drained.into_iter().all(|drained| drained))
-        }
+        async move { timeout(deadline, all).await.is_ok_and(|drained| drained.into_iter().all(|drained| drained)) }
     }
 
-    fn shut_down(&mut self, ctx: &mut Context<Self>) {
+    /// Drains and ends, with `outcome` if all could be written.
+    fn shut_down(&mut self, outcome: Result<(), String>, ctx: &mut Context<Self>) {
         if std::mem::replace(&mut self.draining, true) {
             return;
         }
@@ -383,7 +358,7 @@ impl Supervisor {
             }
             drained
         };
-        ctx.spawn(done.into_actor(self).map(|drained, actor, ctx| {
+        ctx.spawn(done.into_actor(self).map(move |drained, actor, ctx| {
             let result = match (drained, actor.settings.exit_at_end) {
                 (false, true) => Err("not everything could be written in time; start again to go on".into()),
                 (false, false) => {
@@ -392,7 +367,7 @@ impl Supervisor {
                     );
                     Ok(())
                 }
-                (true, _) => actor.given_up.take().map_or(Ok(()), Err),
+                (true, _) => outcome,
             };
             actor.finish(result, ctx);
         }));
@@ -501,6 +476,6 @@ impl Handler<Shutdown> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
-        self.shut_down(ctx);
+        self.shut_down(Ok(()), ctx);
     }
 }
