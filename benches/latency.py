@@ -153,23 +153,15 @@ def measure(rate, options, folder):
         ahead = {"windows__max_ahead": f"{options.max_ahead}h", "windows__retention": f"{options.max_ahead + 42}h"}
         engine = Engine(broker, folder / "engine", **ahead)
         with engine.start("run") as running:
-            wait_until(lambda: covered(engine, running) == PARTITIONS * len(TOPICS), "all partitions being counted", 120)
+
+            def started():
+                assert running.poll() is None, running.tail()
+                return engine.covered() == PARTITIONS * len(TOPICS)
+
+            wait_until(started, "all partitions being counted", 120)
             result = probe(rate, options, broker, engine, folder, events)
-            result["engine_cpu_seconds"] = cpu_seconds(running.child.pid)
+            result["engine_cpu_seconds"] = running.cpu_seconds()
         return result
-
-
-def covered(engine, running):
-    """Partitions that the charts count."""
-    assert running.poll() is None, running.tail()
-    answer = engine.get("/api/v1/charts/songs?window=5m&limit=1")
-    return answer and answer["partitions"]["covered"]
-
-
-def cpu_seconds(pid):
-    """User and system time of a process so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 def read_history(engine, since):

@@ -9,7 +9,6 @@ the bench would measure this setting. Run by `make bench-recovery`.
 
 import argparse
 import contextlib
-import http.client
 import pathlib
 import signal
 import tempfile
@@ -24,22 +23,10 @@ from harness import Broker, Engine, wait_until
 FIRST, FURTHER = 0.8, 0.03
 
 
-def answers(engine, path):
-    """Whether a health check is passed."""
-    connection = http.client.HTTPConnection("127.0.0.1", engine.port, timeout=10)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def covered(engine):
-    """Partitions that the charts count."""
-    answer = engine.get("/api/v1/charts/songs?window=24h&limit=1")
-    return answer and answer["partitions"]["covered"]
+def ready(engine):
+    """Whether `/readyz` is passed; not while nothing answers."""
+    with contextlib.suppress(OSError):
+        return engine.health("/readyz")[0] == 200
 
 
 def counted(engine):
@@ -57,7 +44,7 @@ def position(engine, process):
 def recover(engine, process, began, partitions):
     """Seconds from the start until each of the steps."""
     steps = {
-        "covered": lambda: covered(engine) == partitions, "ready": lambda: answers(engine, "/readyz"), "counted": lambda: counted(engine),
+        "covered": lambda: engine.covered() == partitions, "ready": lambda: ready(engine), "counted": lambda: counted(engine),
     }
     took = {}
 

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import http.client
 import http.server
 import json
 import os
@@ -284,6 +285,11 @@ class Process:
         self.send(signal.SIGTERM)
         return self.succeed(deadline)
 
+    def cpu_seconds(self):
+        """User and system time so far, of a process that runs."""
+        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def tail(self):
         """The last of its output."""
         return self.log.read_text(errors="replace")[-3000:]
@@ -331,6 +337,21 @@ class Engine:
             raise AssertionError(f"{path}: {error.code} {error.read()[:300]}") from None
         except OSError:
             return None
+
+    def health(self, path):
+        """Status and words of `/livez` or `/readyz`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def covered(self):
+        """Partitions that the charts count, or None while the API does not answer."""
+        answer = self.get("/api/v1/charts/songs?window=24h&limit=1")
+        return answer and answer["partitions"]["covered"]
 
     def metrics(self):
         """What Prometheus would scrape."""

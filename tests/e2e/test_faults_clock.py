@@ -1,7 +1,6 @@
 """Faults of the wall clock: it is set forward and back under a real engine, which reads, writes, counts and closes as if nothing was."""
 
 import datetime
-import http.client
 import time
 
 from clock import Clock
@@ -18,22 +17,9 @@ LATENESS_MS = 10 * MINUTE_MS
 
 def cpu_share(process, seconds):
     """Share of a core that a process takes in the next so many seconds."""
-    def taken():
-        with open(f"/proc/{process.child.pid}/stat") as stat:
-            ticks = stat.read().rpartition(")")[2].split()
-        return (int(ticks[11]) + int(ticks[12])) / 100
-
-    before, began = taken(), time.monotonic()
+    before, began = process.cpu_seconds(), time.monotonic()
     wait_until(lambda: time.monotonic() - began > seconds, "the end of the measurement", 2 * seconds)
-    return (taken() - before) / (time.monotonic() - began)
-
-
-def health(lake, path):
-    """Status and words of a health check."""
-    connection = http.client.HTTPConnection("127.0.0.1", lake.port, timeout=10)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    return answer.status, answer.read().decode()
+    return (process.cpu_seconds() - before) / (time.monotonic() - began)
 
 
 def test_the_clock_is_set_forward_and_back(cluster, tmp_path):
@@ -56,12 +42,12 @@ def test_the_clock_is_set_forward_and_back(cluster, tmp_path):
         send()
         lake.catches_up()
         rebalances = lake.metric(r"beatlytica_rebalances_total\{.*\}")
-        wait_until(lambda: health(lake, "/readyz")[0] == 200, "readiness", PATIENCE)
+        wait_until(lambda: lake.health("/readyz")[0] == 200, "readiness", PATIENCE)
         resting = cpu_share(process, 1)
         for hours in JUMPS:
             clock.forward(hours=hours)
             for path in ("/livez", "/readyz") * 10:
-                assert health(lake, path)[0] == 200, f"{path} after {hours} hours: {health(lake, path)}"
+                assert lake.health(path)[0] == 200, f"{path} after {hours} hours: {lake.health(path)}"
             share = cpu_share(process, SESSION + 1.5)
             assert share < resting + 0.3, f"takes {share:.2f} of a core after {hours} hours, {resting:.2f} before"
             send()
