@@ -319,10 +319,9 @@ impl Loop {
         }
     }
 
+    /// Tells the supervisor what it must know of; [`GroupContext`] has counted the error already.
     fn note_error(&mut self, error: KafkaError) {
-        let code = error.rdkafka_error_code();
-        self.board.client().error(code);
-        match code {
+        match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 self.events.push_back(GroupEvent::TopicMissing);
             }

@@ -1,6 +1,7 @@
 //! The poll loop on a cluster whose leaders move and whose brokers refuse: every record comes once, in order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,8 @@ struct Reader {
     /// Came before the feed was known.
     early: Vec<GroupEvent>,
     read: Read,
+    /// How often the topic was said to be missing.
+    missing: Arc<AtomicU64>,
     gate: Arc<Gate>,
     /// Its remainder by the partitions' number is the partition.
     generation: u64,
@@ -92,7 +95,9 @@ impl Handler<GroupEvent> for Reader {
                     feed.release(partitions);
                 }
             }
-            GroupEvent::TopicMissing => {}
+            GroupEvent::TopicMissing => {
+                self.missing.fetch_add(1, Ordering::Relaxed);
+            }
             GroupEvent::Denied(why) | GroupEvent::Fatal(why) => panic!("{why}"),
         }
     }
@@ -125,7 +130,9 @@ struct Trouble {
     producer: BaseProducer,
     poller: Poller,
     log: KafkaLog,
+    board: StatusBoard,
     read: Read,
+    missing: Arc<AtomicU64>,
     sent: [i64; PARTITIONS as usize],
 }
 
@@ -144,11 +151,12 @@ impl Trouble {
         configure(&mut config);
         let waker = Arc::new(Waker::default());
         let gate = Gate::new(1 << 20, MemoryBudget::new(1 << 20, Arc::clone(&waker)), Arc::clone(&waker));
-        let read = Read::default();
+        let (read, missing) = (Read::default(), Arc::<AtomicU64>::default());
         let reader = Reader {
             feed: None,
             early: Vec::new(),
             read: Arc::clone(&read),
+            missing: Arc::clone(&missing),
             gate,
             generation: 0,
             current: BTreeMap::new(),
@@ -156,7 +164,7 @@ impl Trouble {
         .start();
         let board = StatusBoard::default();
         let topics = [TOPIC.to_owned()];
-        let spawned = poller::spawn(&config, &topics, reader.clone().recipient(), waker, board);
+        let spawned = poller::spawn(&config, &topics, reader.clone().recipient(), waker, board.clone());
         let (poller, consumer) = spawned.expect("a poll loop");
         reader.do_send(Begin(poller.clone()));
         let log = KafkaLog::new(consumer, &config).expect("a log");
@@ -164,7 +172,7 @@ impl Trouble {
         producer.set("bootstrap.servers", cluster.bootstrap_servers()).set("linger.ms", "0");
         producer.set("topic.metadata.refresh.interval.ms", "200");
         let producer = producer.create().expect("a producer");
-        Self { cluster, producer, poller, log, read, sent: [0; PARTITIONS as usize] }
+        Self { cluster, producer, poller, log, board, read, missing, sent: [0; PARTITIONS as usize] }
     }
 
     /// Sends some records to each of `partitions` and waits until they were read.
@@ -222,6 +230,26 @@ fn a_client_that_says_much_joins_the_group_at_once() {
         });
         trouble.go_on("at first", ALL).await;
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn an_error_of_the_client_is_counted_once() {
+    with_trouble(|trouble| async move {
+        let unknown = Code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        trouble.cluster.topic_error(TOPIC, unknown).expect("set");
+        let counted = || {
+            trouble.board.client().errors().find(|(trouble, _)| *trouble == "other").map(|(_, count)| count)
+        };
+        let deadline = Instant::now() + Duration::from_secs(40);
+        loop {
+            let told = trouble.missing.load(Ordering::Relaxed);
+            if told > 0 && counted() == Some(told) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "told {told} times, counted {:?}", counted());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     });
 }
 
