@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures::stream;
 use tokio::time::Instant;
 
 use super::heartbeat::Heartbeat;
@@ -139,23 +140,22 @@ impl WindowAggregator {
         ctx.spawn(marking.into_actor(self));
     }
 
-    fn snapshots(&self) -> impl Future<Output = ()> + use<> {
-        let store = Arc::clone(&self.store);
-        let taken: Vec<_> = self
-            .charts
-            .status()
-            .filter_map(|status| {
-                Some((ChainKey::from(&status.source), status.end, self.charts.snapshot(&status.source)?))
-            })
-            .filter(|(_, end, _)| *end > 0)
-            .collect();
-        async move {
-            for (chain, end, snapshot) in taken {
+    /// Writes a snapshot of each partition, one after another, so that memory holds one at a time.
+    fn snapshots(&self) -> impl ActorFuture<Self, Output = ()> + use<> {
+        let sources: Vec<Source> = self.shares.keys().cloned().collect();
+        let written = |source: Source, actor: &mut Self, _: &mut Context<Self>| {
+            let (store, chain) = (Arc::clone(&actor.store), ChainKey::from(&source));
+            let taken = actor.charts.end(&source).filter(|end| *end > 0);
+            let taken = taken.and_then(|end| Some((end, actor.charts.snapshot(&source)?)));
+            let writing = async move {
+                let Some((end, snapshot)) = taken else { return };
                 if let Err(error) = write_snapshot(&*store, &chain, end, snapshot).await {
                     tracing::warn!(%chain, %error, "snapshot not written; a restart reads the lake instead");
                 }
-            }
-        }
+            };
+            writing.into_actor(actor)
+        };
+        stream::iter(sources).into_actor(self).then(written).finish()
     }
 
     /// Rebuilds a partition up to `receipted` out of the lake, and answers where it then is.
@@ -236,7 +236,7 @@ impl Actor for WindowAggregator {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(TICK, Self::tick);
         ctx.run_interval(self.settings.snapshot_interval, |actor, ctx| {
-            ctx.spawn(actor.snapshots().into_actor(actor));
+            ctx.spawn(actor.snapshots());
         });
     }
 }
@@ -400,7 +400,7 @@ impl Handler<Detach> for WindowAggregator {
 }
 
 impl Handler<SnapshotAll> for WindowAggregator {
-    type Result = ResponseFuture<()>;
+    type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: SnapshotAll, _: &mut Context<Self>) -> Self::Result {
         Box::pin(self.snapshots())

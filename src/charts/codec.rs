@@ -7,8 +7,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets what was written, keeping the room.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
     }
 
     pub(super) fn unsigned(&mut self, mut value: u64) {
@@ -120,8 +125,8 @@ mod tests {
             numbers.iter().for_each(|&number| writer.signed(number));
             writer.ascending(&list);
             writer.text(&text);
-            let bytes = writer.into_bytes();
-            let mut reader = Reader::new(&bytes);
+            let bytes = writer.bytes();
+            let mut reader = Reader::new(bytes);
             for number in numbers {
                 prop_assert_eq!(reader.signed(), Some(number));
             }

@@ -3,6 +3,8 @@
 //! Layout: magic, format version, xxh3 of the rest, length of the body (all little-endian), then the body under
 //! zstd. The body repeats the source and the settings, because a state is worth nothing under others.
 
+use std::io::{self, Write};
+
 use thiserror::Error;
 use twox_hash::XxHash3_64;
 
@@ -11,13 +13,15 @@ use crate::schemas::Source;
 use super::codec::{Reader, Writer};
 use super::fold::{Counters, PartitionState};
 use super::intern::{NO_TEXT, Tables};
-use super::pane::{Pane, SongPlays};
+use super::pane::{Pane, Panes, SongPlays};
 use super::settings::ChartSettings;
 use super::window::{PLAUSIBLE, minute_of};
 
 const MAGIC: &[u8; 8] = b"BLYCHART";
 const VERSION: u32 = 1;
 const HEADER: usize = 8 + 4 + 8 + 8;
+/// Where what the checksum covers begins: the body's length.
+const CHECKED: usize = HEADER - 8;
 /// A body larger than this is not read: no partition's state comes near it.
 const MAX_BODY: u64 = 4 << 30;
 const COMPRESSION_LEVEL: i32 = 1;
@@ -45,14 +49,16 @@ pub enum SnapshotError {
     OtherSettings,
 }
 
-/// None if the compressor fails, which it does for want of memory only.
+/// Sorts the panes' tails in on the way, so that nothing has to be copied. None if the compressor fails, which it does for
+/// want of memory only.
 pub(super) fn write(
     source: &Source,
     settings: &ChartSettings,
     tables: &Tables,
-    state: &PartitionState,
+    state: &mut PartitionState,
 ) -> Option<Vec<u8>> {
     let mut body = Writer::default();
+    let mut packer = Packer::new().ok()?;
     write_source(&mut body, source);
     write_settings(&mut body, settings);
     body.signed(state.end);
@@ -60,33 +66,46 @@ pub(super) fn write(
     body.signed(state.clock.unwrap_or(0));
     let Counters { rows, late, too_old, future } = state.counters;
     [rows, late, too_old, future].into_iter().for_each(|count| body.unsigned(count));
-    let panes: Vec<(i64, Pane)> = state
-        .panes
-        .iter()
-        .map(|(minute, pane)| {
-            let mut pane = pane.clone();
-            pane.settle();
-            (minute, pane)
-        })
-        .collect();
-    let ids = Ids::of(tables, &panes);
+    state.panes.iter_mut().for_each(Pane::settle);
+    let ids = Ids::of(tables, &state.panes);
     ids.write(&mut body, tables);
-    body.unsigned(panes.len() as u64);
-    for (minute, pane) in &panes {
-        write_pane(&mut body, &ids, *minute, pane);
+    body.unsigned(state.panes.iter().count() as u64);
+    for (minute, pane) in state.panes.iter() {
+        packer.take(&mut body).ok()?;
+        write_pane(&mut body, &ids, minute, pane);
     }
-    seal(body.into_bytes())
+    packer.take(&mut body).ok()?;
+    packer.seal().ok()
 }
 
-fn seal(body: Vec<u8>) -> Option<Vec<u8>> {
-    let packed = zstd::bulk::compress(&body, COMPRESSION_LEVEL).ok()?;
-    let mut checked = (body.len() as u64).to_le_bytes().to_vec();
-    checked.extend_from_slice(&packed);
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&XxHash3_64::oneshot(&checked).to_le_bytes());
-    bytes.extend_from_slice(&checked);
-    Some(bytes)
+/// Compresses a body piece by piece: whole, it is half as large as the state itself.
+struct Packer {
+    encoder: zstd::stream::write::Encoder<'static, Vec<u8>>,
+    length: u64,
+}
+
+impl Packer {
+    fn new() -> io::Result<Self> {
+        let encoder = zstd::stream::write::Encoder::new(vec![0; HEADER], COMPRESSION_LEVEL)?;
+        Ok(Self { encoder, length: 0 })
+    }
+
+    /// Takes what `body` holds, and leaves it empty.
+    fn take(&mut self, body: &mut Writer) -> io::Result<()> {
+        self.encoder.write_all(body.bytes())?;
+        self.length += body.bytes().len() as u64;
+        body.clear();
+        Ok(())
+    }
+
+    fn seal(self) -> io::Result<Vec<u8>> {
+        let mut bytes = self.encoder.finish()?;
+        bytes.splice(CHECKED..HEADER, self.length.to_le_bytes());
+        let checksum = XxHash3_64::oneshot(bytes.get(CHECKED..).unwrap_or_default());
+        let head = MAGIC.iter().copied().chain(VERSION.to_le_bytes()).chain(checksum.to_le_bytes());
+        bytes.splice(..CHECKED, head);
+        Ok(bytes)
+    }
 }
 
 fn open(bytes: &[u8]) -> Result<Vec<u8>, SnapshotError> {
@@ -132,8 +151,7 @@ pub(super) fn read(
     let found = read_source(&mut body).ok_or(malformed.clone())?;
     let mut expected = Writer::default();
     write_source(&mut expected, source);
-    let expected = expected.into_bytes();
-    if read_source(&mut Reader::new(&expected)).as_ref() != Some(&found) {
+    if read_source(&mut Reader::new(expected.bytes())).as_ref() != Some(&found) {
         return Err(SnapshotError::OtherSource { found });
     }
     let under = read_settings(&mut body).ok_or(malformed.clone())?;
@@ -201,7 +219,7 @@ impl Places {
 }
 
 impl Ids {
-    fn of(tables: &Tables, panes: &[(i64, Pane)]) -> Self {
+    fn of(tables: &Tables, panes: &Panes) -> Self {
         let mut live = tables.no_live();
         panes.iter().for_each(|(_, pane)| pane.mark(&mut live));
         let combinations: Vec<u32> = live.combinations.iter().collect();

@@ -183,8 +183,8 @@ impl Charts {
     }
 
     /// A partition's state as bytes, for [`Charts::restore`]; none if it is not assigned.
-    pub fn snapshot(&self, source: &Source) -> Option<Vec<u8>> {
-        let state = self.partitions.get(source)?;
+    pub fn snapshot(&mut self, source: &Source) -> Option<Vec<u8>> {
+        let state = self.partitions.get_mut(source)?;
         snapshot::write(source, &self.settings, &self.tables, state)
     }
 

@@ -266,7 +266,7 @@ fn the_window_before_is_told_only_while_it_is_kept() {
 
 #[test]
 fn a_snapshot_is_refused_elsewhere() {
-    let (charts, source) = charts_of(vec![listen(NOON, 1, "a", "x")]);
+    let (mut charts, source) = charts_of(vec![listen(NOON, 1, "a", "x")]);
     let bytes = charts.snapshot(&source).unwrap();
     let mut same = Charts::new(ChartSettings::default());
     let other = Source { epoch: 2, ..source.clone() };
