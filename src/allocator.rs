@@ -14,4 +14,4 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[unsafe(export_name = "malloc_conf")]
 pub static SETTINGS: Option<&c_char> =
     // SAFETY: the bytes are static and end with a zero; the reference is to the first of them.
-    Some(unsafe { &*c"narenas:1".as_ptr() });
+    Some(unsafe { &*c"narenas:1,dirty_decay_ms:-1".as_ptr() });

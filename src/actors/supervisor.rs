@@ -22,7 +22,7 @@ use crate::schemas::{EventKind, Source};
 /// Group events and refusals: a few for each partition and rebalance.
 pub const MAILBOX: usize = 256;
 /// Children are looked at this often.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(100);
 /// Wait before a topic that is not ready is looked at again.
 const RETRY: Duration = Duration::from_secs(2);
 

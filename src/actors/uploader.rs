@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::heartbeat::Heartbeat;
 use super::upload::{Job, UploadError, Uploaded};
-use crate::kafka::gate::Gate;
+use crate::kafka::gate::{Gate, OpenShare};
 use crate::kafka::{CommittedOffset, Log, TopicPartition};
 use crate::lake::chain::{Chain, ChainError, Hint, Recovered, Unfinished};
 use crate::lake::encoders::Encoders;
@@ -73,7 +73,12 @@ pub struct Uploader {
     /// A decided range that must be finished before another is decided.
     unfinished: Option<Unfinished>,
     read_from: i64,
-    uploading: bool,
+    /// End of the range that an upload is under way for.
+    uploading: Option<i64>,
+    /// Whether the last upload failed and waits to be tried again.
+    failing: bool,
+    /// What the budget knows of `pending`.
+    share: OpenShare,
     /// Its one permit is held by the upload under way.
     slot: Arc<Semaphore>,
     due: Option<SpawnHandle>,
@@ -89,6 +94,7 @@ impl Uploader {
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
         let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
+        let share = around.gate.budget().share();
         Self {
             source,
             partition,
@@ -99,7 +105,9 @@ impl Uploader {
             head: None,
             unfinished: None,
             read_from: 0,
-            uploading: false,
+            uploading: None,
+            failing: false,
+            share,
             slot: Arc::new(Semaphore::new(1)),
             due: None,
             drains: Vec::new(),
@@ -166,17 +174,28 @@ impl Uploader {
         ctx.wait(told.into_actor(self).map(|_, _, ctx| ctx.stop()));
     }
 
+    /// Bytes that no upload is under way for.
+    fn open_bytes(&self) -> usize {
+        self.pending.bytes_from(self.uploading.unwrap_or(i64::MIN))
+    }
+
+    /// Tells the budget what an upload that began now would free: nothing where none can, so that others need not wait
+    /// for it.
+    fn note_open(&self) {
+        let none = self.uploading.is_some() || self.unfinished.is_some() || self.failing;
+        self.share.set(if none { 0 } else { self.open_bytes() });
+    }
+
     fn is_due(&self) -> bool {
-        let budget = self.around.gate.budget();
-        let bytes = self.pending.bytes();
-        bytes >= self.settings.max_bytes || (bytes > 0 && budget.used() * 4 >= budget.limit() * 3)
+        self.open_bytes() >= self.settings.max_bytes || self.share.is_due()
     }
 
     /// Starts an upload if there is a reason for one and none is under way.
     fn consider(&mut self, forced: bool, ctx: &mut Context<Self>) {
-        if self.uploading {
+        if self.uploading.is_some() {
             return;
         }
+        self.note_open();
         match &self.unfinished {
             Some(unfinished) if self.pending.end() >= unfinished.decision.end => self.upload(ctx),
             Some(_) => self.answer_drains(false),
@@ -194,7 +213,6 @@ impl Uploader {
     }
 
     fn upload(&mut self, ctx: &mut Context<Self>) {
-        self.uploading = true;
         if let Some(due) = self.due.take() {
             ctx.cancel_future(due);
         }
@@ -213,6 +231,8 @@ impl Uploader {
             lateness_ms: self.settings.lateness_ms,
         };
         let range = self.pending.range(job.end);
+        self.uploading = Some(job.end);
+        self.note_open();
         let began = Instant::now();
         let slot = Arc::clone(&self.slot);
         // A task of its own: while a delivery waits for room, an actor's context polls nothing that it has spawned.
@@ -221,7 +241,8 @@ impl Uploader {
             job.run(range).await
         });
         ctx.spawn(upload.into_actor(self).map(move |result, actor, ctx| {
-            actor.uploading = false;
+            actor.uploading = None;
+            actor.failing = false;
             let (table, metrics) = (actor.source.kind.table(), &actor.around.metrics);
             let Ok(result) = result else {
                 tracing::error!(partition = %actor.partition, "the upload panicked");
@@ -238,6 +259,7 @@ impl Uploader {
                 }
                 Err(error) if error.is_transient() => {
                     metrics.uploads.ended(table, "failed");
+                    actor.failing = true;
                     tracing::warn!(partition = %actor.partition, %error, "upload is tried again");
                     ctx.run_later(RETRY, |actor, ctx| actor.consider(true, ctx));
                 }
@@ -358,12 +380,13 @@ impl Handler<Deliver> for Uploader {
         self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
         self.arm(ctx);
         self.consider(false, ctx);
-        if !(self.uploading && self.is_due()) || self.unfinished.is_some() {
+        let room = self.uploading.is_none() || self.open_bytes() < self.settings.max_bytes;
+        if room || self.unfinished.is_some() {
             return now(Delivered::Taken);
         }
         let slot = Arc::clone(&self.slot);
-        let room = async move { drop(slot.acquire_owned().await) };
-        AtomicResponse::new(Box::pin(room.into_actor(self).map(|(), _, _| Delivered::Taken)))
+        let freed = async move { drop(slot.acquire_owned().await) };
+        AtomicResponse::new(Box::pin(freed.into_actor(self).map(|(), _, _| Delivered::Taken)))
     }
 }
 

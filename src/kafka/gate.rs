@@ -1,5 +1,6 @@
 //! Back-pressure by bytes: the memory budget that all partitions share and the gate of each one.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,18 +38,33 @@ pub struct MemoryBudget {
     used: AtomicUsize,
     limit: usize,
     waker: Arc<Waker>,
+    open: Mutex<OpenShares>,
+}
+
+/// Bytes that could be freed by an upload, by holder.
+#[derive(Debug, Default)]
+struct OpenShares {
+    made: u64,
+    bytes: BTreeMap<u64, usize>,
 }
 
 impl MemoryBudget {
     /// A budget of `limit` bytes; `waker` is woken when it is no longer exhausted.
     pub fn new(limit: usize, waker: Arc<Waker>) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), limit, waker })
+        Arc::new(Self { used: AtomicUsize::new(0), limit, waker, open: Mutex::default() })
     }
 
     /// Takes `bytes` from the budget until the charge is dropped. Never refuses: what is decoded must be held.
     pub fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
         self.used.fetch_add(bytes, Ordering::Relaxed);
         Charge { budget: Arc::clone(self), bytes }
+    }
+
+    /// A holder's share of what is open, that is, could be freed by an upload.
+    pub fn share(self: &Arc<Self>) -> OpenShare {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.made += 1;
+        OpenShare { budget: Arc::clone(self), holder: open.made }
     }
 
     /// Bytes held now.
@@ -59,6 +75,11 @@ impl MemoryBudget {
     /// Bytes that may be held.
     pub fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// Whether something should be uploaded now, for the budget not to become full.
+    fn is_pressed(&self) -> bool {
+        self.used() * 4 >= self.limit * 3
     }
 
     /// Whether reading must stop until uploads have freed memory.
@@ -87,6 +108,36 @@ impl Drop for Charge {
         if before >= self.budget.limit && before - self.bytes < self.budget.limit {
             self.budget.waker.wake();
         }
+    }
+}
+
+/// One holder's part of the budget that is open; given up on drop.
+#[derive(Debug)]
+pub struct OpenShare {
+    budget: Arc<MemoryBudget>,
+    holder: u64,
+}
+
+impl OpenShare {
+    /// Says that an upload by this holder would free `bytes`.
+    pub fn set(&self, bytes: usize) {
+        self.budget.open.lock().unwrap_or_else(PoisonError::into_inner).bytes.insert(self.holder, bytes);
+    }
+
+    /// Whether this holder's upload is the one to begin, because memory is getting scarce and none would free more.
+    ///
+    /// One after another, so that records are read into what one upload frees while the next is encoded. If all began
+    /// at once, reading and encoding would take turns in waiting for each other.
+    pub fn is_due(&self) -> bool {
+        let open = self.budget.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = open.bytes.get(&self.holder).copied().unwrap_or(0);
+        own > 0 && self.budget.is_pressed() && open.bytes.values().all(|other| *other <= own)
+    }
+}
+
+impl Drop for OpenShare {
+    fn drop(&mut self) {
+        self.budget.open.lock().unwrap_or_else(PoisonError::into_inner).bytes.remove(&self.holder);
     }
 }
 
@@ -199,6 +250,25 @@ mod tests {
         gate.set_urgent(false);
         drop(charge);
         assert!(gate.is_open());
+    }
+
+    #[test]
+    fn the_largest_is_due_once_three_quarters_are_used() {
+        let budget = MemoryBudget::new(100, Arc::new(Waker::default()));
+        let (small, large) = (budget.share(), budget.share());
+        small.set(30);
+        large.set(44);
+        let _held = budget.charge(74);
+        assert!(!small.is_due() && !large.is_due());
+        let _more = budget.charge(1);
+        assert!(!small.is_due() && large.is_due());
+        // Its upload is under way.
+        large.set(0);
+        assert!(small.is_due() && !large.is_due());
+        large.set(31);
+        assert!(!small.is_due());
+        drop(large);
+        assert!(small.is_due());
     }
 
     #[test]

@@ -55,9 +55,10 @@ impl Pending {
         })
     }
 
-    /// Bytes of memory held.
-    pub fn bytes(&self) -> usize {
-        self.batches.iter().map(|(_, charge)| charge.bytes()).sum()
+    /// Bytes of memory held by batches that begin at `offset` or later.
+    pub fn bytes_from(&self, offset: i64) -> usize {
+        let later = self.batches.iter().rev().take_while(|(batch, _)| batch.start >= offset);
+        later.map(|(_, charge)| charge.bytes()).sum()
     }
 
     /// Kafka timestamp of the oldest record, ms.
