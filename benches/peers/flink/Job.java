@@ -14,6 +14,9 @@ class Job {
         Configuration settings = new Configuration();
         settings.setString("parallelism.default", String.valueOf(Runtime.getRuntime().availableProcessors()));
         settings.setString("execution.checkpointing.interval", "30 s");
+        // The JobManager's own memory takes no state above 5 MB.
+        settings.setString("execution.checkpointing.storage", "filesystem");
+        settings.setString("execution.checkpointing.dir", "file://" + arguments[3] + "/checkpoints");
         // A failure is to be seen, not tried again.
         settings.setString("restart-strategy.type", "none");
         settings.setString("pipeline.object-reuse", "true");

@@ -9,7 +9,8 @@ use hashbrown::HashTable;
 pub(super) struct TextArena {
     text: String,
     ends: Vec<usize>,
-    by_text: HashTable<u32>,
+    /// Each text's hash, so that growing need not look at the texts again, and its id.
+    by_text: HashTable<(u64, u32)>,
     hasher: foldhash::fast::RandomState,
 }
 
@@ -27,14 +28,15 @@ impl TextArena {
     /// The id of `text`, and whether it is new.
     pub(super) fn intern(&mut self, text: &str) -> (u32, bool) {
         let hash = self.hasher.hash_one(text);
-        let Self { text: all, ends, by_text, hasher } = self;
-        if let Some(&id) = by_text.find(hash, |&id| slice(all, ends, id) == Some(text)) {
+        let Self { text: all, ends, by_text, .. } = self;
+        let is_it = |entry: &(u64, u32)| entry.0 == hash && slice(all, ends, entry.1) == Some(text);
+        if let Some(&(_, id)) = by_text.find(hash, is_it) {
             return (id, false);
         }
         all.push_str(text);
         ends.push(all.len());
         let id = (ends.len() - 1) as u32;
-        by_text.insert_unique(hash, id, |&id| hasher.hash_one(slice(all, ends, id).unwrap_or("")));
+        by_text.insert_unique(hash, (hash, id), |entry| entry.0);
         (id, true)
     }
 }

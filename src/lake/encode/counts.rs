@@ -149,7 +149,7 @@ impl Encoder {
         meta: &RangeMeta,
     ) -> Result<EncodedObject, EncodeError> {
         let columns = table.columns();
-        let mut file = FileBuilder::new(&columns, &mut self.compressor);
+        let mut file = FileBuilder::new(&columns, &mut self.compressor, rows.len());
         for group in rows.chunks(ROW_GROUP_ROWS) {
             for (index, spec) in columns.iter().enumerate() {
                 self.column.begin(&mut file, *spec);

@@ -63,7 +63,8 @@ impl Encoder {
     ) -> Result<EncodedObject, EncodeError> {
         let kind = kind_of(segments)?;
         let columns = Table::Events(kind).columns();
-        let mut file = FileBuilder::new(&columns, &mut self.compressor);
+        let rows = group.runs.iter().map(Run::len).sum();
+        let mut file = FileBuilder::new(&columns, &mut self.compressor, rows);
         for runs in split_runs(&group.runs, ROW_GROUP_ROWS) {
             let rows = RowSet::new(&runs, segments)?;
             for (index, spec) in columns.iter().enumerate() {
@@ -88,7 +89,7 @@ impl Encoder {
         name: String,
         meta: &RangeMeta,
     ) -> Result<EncodedObject, EncodeError> {
-        FileBuilder::new(&table.columns(), &mut self.compressor).finish(name, meta)
+        FileBuilder::new(&table.columns(), &mut self.compressor, 0).finish(name, meta)
     }
 }
 

@@ -17,6 +17,10 @@ use super::{EncodedObject, RangeMeta};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 
+/// What a row of listens comes to, and the rest of a file; a file that grows past what is reserved is copied.
+const USUAL_ROW_BYTES: usize = 28;
+const USUAL_FRAME_BYTES: usize = 8 << 10;
+
 /// Smallest and largest value and the null count of a column chunk, in Parquet's plain encoding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ChunkStats {
@@ -70,8 +74,10 @@ pub(super) struct FileBuilder<'a> {
 }
 
 impl<'a> FileBuilder<'a> {
-    pub(super) fn new(columns: &'a [ColumnSpec], compressor: &'a mut PageCompressor) -> Self {
-        let body = MAGIC.to_vec();
+    /// A file of about `rows` rows.
+    pub(super) fn new(columns: &'a [ColumnSpec], compressor: &'a mut PageCompressor, rows: usize) -> Self {
+        let mut body = Vec::with_capacity(rows * USUAL_ROW_BYTES + USUAL_FRAME_BYTES);
+        body.extend_from_slice(MAGIC);
         let group_start = body.len();
         Self {
             columns,

@@ -24,7 +24,7 @@ impl Encoder {
     ) -> Result<EncodedObject, EncodeError> {
         let records: Vec<&Rejected> = segments.iter().flat_map(Segment::rejected_records).collect();
         let columns = Table::Rejected.columns();
-        let mut file = FileBuilder::new(&columns, &mut self.compressor);
+        let mut file = FileBuilder::new(&columns, &mut self.compressor, 0);
         for group in records.chunks(ROW_GROUP_ROWS) {
             for spec in &columns {
                 self.column.begin(&mut file, *spec);
