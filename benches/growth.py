@@ -70,10 +70,9 @@ def point(broker, folder, axis, value, suffix, rounds):
 
 def run_twice(broker, folder, events, settings):
     """A run from nothing, and a restart after it."""
-    found = engine_run(broker, folder, events, keep=True, **settings)
+    found = engine_run(broker, folder, events, **settings)
     engine = Engine(broker, folder, **settings)
     found["restart_seconds"] = engine.start("run", "--exit-at-end").succeed().wall
-    engine.discard()
     return found
 
 

@@ -27,18 +27,17 @@ def machine():
     return f"{len(list(pathlib.Path('/sys/devices/system/cpu').glob('cpu[0-9]*')))} cores, {model}"
 
 
-def measure(name, options):
-    """All rounds of one shape."""
+def measure(name, options, folder):
+    """All rounds of one shape, in a new folder."""
+    folder.mkdir()
     topics, span_ms = SHAPES[name]
     shape = Shape(options.events, span_ms=span_ms, topics=topics, partitions=options.partitions)
     rounds = {"bare drain": [], "engine": []}
-    with tempfile.TemporaryDirectory(prefix="beatlytica-bench-") as temporary:
-        folder = pathlib.Path(temporary)
-        with Broker(folder / "kafka") as broker:
-            events, size = fill(broker, folder, shape)
-            for number in range(options.rounds):
-                rounds["bare drain"].append(bare_drain(broker, folder, shares(shape)))
-                rounds["engine"].append(engine_run(broker, folder / f"round-{number}", events))
+    with Broker(folder / "kafka") as broker:
+        events, size = fill(broker, folder, shape)
+        for number in range(options.rounds):
+            rounds["bare drain"].append(bare_drain(broker, folder, shares(shape)))
+            rounds["engine"].append(engine_run(broker, folder / f"round-{number}", events))
     return {
         "shape": name, "events": events, "bytes_per_event": round(size / events), "source": shape.source(), "topics": topics,
         "partitions": options.partitions, "rounds": options.rounds, "medians": {who: medians(rows) for who, rows in rounds.items()},
@@ -71,7 +70,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, default=MEASURED / "pipeline.json")
     parser.add_argument("--limit", type=float, help="exit with 1 if the engine's median CPU microseconds an event exceed it")
     options = parser.parse_args()
-    results = [measure(name, options) for name in options.shape or SHAPES]
+    with tempfile.TemporaryDirectory(prefix="beatlytica-bench-") as temporary:
+        results = [measure(name, options, pathlib.Path(temporary) / name) for name in options.shape or SHAPES]
     for result in results:
         report(result)
     save(options.json, {"machine": machine(), "results": results})
