@@ -77,11 +77,6 @@ impl MemoryBudget {
         self.limit
     }
 
-    /// Whether something should be uploaded now, for the budget not to become full.
-    fn is_pressed(&self) -> bool {
-        self.used() * 4 >= self.limit * 3
-    }
-
     /// Whether reading must stop until uploads have freed memory.
     pub fn is_full(&self) -> bool {
         self.used() >= self.limit
@@ -126,12 +121,15 @@ impl OpenShare {
 
     /// Whether this holder's upload is the one to begin, because memory is getting scarce and none would free more.
     ///
-    /// One after another, so that records are read into what one upload frees while the next is encoded. If all began
-    /// at once, reading and encoding would take turns in waiting for each other.
+    /// What is being uploaded does not count unless it fills the budget: so one upload begins after another, and records
+    /// are read into what one frees while the next is encoded. If all began at once, reading and encoding would take
+    /// turns in waiting for each other.
     pub fn is_due(&self) -> bool {
         let open = self.budget.open.lock().unwrap_or_else(PoisonError::into_inner);
         let own = open.bytes.get(&self.holder).copied().unwrap_or(0);
-        own > 0 && self.budget.is_pressed() && open.bytes.values().all(|other| *other <= own)
+        let all: usize = open.bytes.values().sum();
+        let scarce = all * 5 >= self.budget.limit * 3 || self.budget.is_full();
+        own > 0 && scarce && open.bytes.values().all(|other| *other <= own)
     }
 }
 
@@ -253,22 +251,26 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_is_due_once_three_quarters_are_used() {
+    fn the_largest_is_due_once_three_fifths_are_open_or_all_is_used() {
         let budget = MemoryBudget::new(100, Arc::new(Waker::default()));
         let (small, large) = (budget.share(), budget.share());
-        small.set(30);
-        large.set(44);
-        let _held = budget.charge(74);
+        small.set(25);
+        large.set(34);
+        let held = budget.charge(59);
         assert!(!small.is_due() && !large.is_due());
-        let _more = budget.charge(1);
+        large.set(35);
         assert!(!small.is_due() && large.is_due());
         // Its upload is under way.
         large.set(0);
+        assert!(!small.is_due() && !large.is_due());
+        let more = budget.charge(41);
         assert!(small.is_due() && !large.is_due());
-        large.set(31);
+        large.set(26);
         assert!(!small.is_due());
         drop(large);
         assert!(small.is_due());
+        drop((held, more));
+        assert!(!small.is_due());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A log in memory: what the poll loop and the broker are to the actors.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Broker {
     flow: AtomicU64,
     /// How often a batch met a full mailbox.
     pub refused: AtomicU64,
+    /// Whether questions about the topic go without an answer.
+    pub fails: AtomicBool,
     committed: Mutex<Option<CommittedOffset>>,
     topic_id: Mutex<Option<String>>,
     this: Weak<Broker>,
@@ -49,6 +51,7 @@ impl Broker {
             status,
             flow: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            fails: AtomicBool::new(false),
             committed: Mutex::default(),
             topic_id: Mutex::new(Some("first".to_owned())),
             this: this.clone(),
@@ -121,6 +124,9 @@ impl Log for Broker {
     }
 
     async fn identity(&self, _: &str) -> Result<TopicIdentity, LogError> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(LogError::Unavailable("no answer".into()));
+        }
         let topic_id = self.topic_id.lock().expect("no panic holds it").clone();
         Ok(TopicIdentity { cluster_id: None, topic_id })
     }

@@ -1,7 +1,7 @@
 //! Full mailboxes: the sender keeps what it has, and everything arrives in order once there is room.
 
 use std::io::Write;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::prelude::SendError;
 use tokio::time::Instant;
@@ -37,6 +37,57 @@ fn a_budget_that_is_full_holds_the_log_back() {
         engine.drain().await;
         engine.check_lake().await;
         assert_eq!(engine.restarts("uploader") + engine.restarts("partition_consumer"), 0);
+    });
+}
+
+/// An engine that uploads for want of memory only, once it has read everything, about a tenth of its budget.
+async fn with_all_in_memory() -> Engine {
+    let engine = Engine::start(500, |settings| {
+        settings.memory.budget = 1 << 20;
+        settings.lake.max_batch_bytes = 64 << 20;
+        settings.lake.upload_interval = Duration::from_secs(24 * 3600);
+    });
+    engine.assign().await;
+    let status = engine.board.partition(&engine.partition);
+    wait_until("reading to the end", || status.at_end() && status.taken() == Some(500)).await;
+    assert!((1 << 16..1 << 18).contains(&engine.budget.used()), "{} bytes", engine.budget.used());
+    engine
+}
+
+#[test]
+fn when_memory_is_full_the_partition_with_most_to_free_uploads_first() {
+    with_paused_clock(|| async {
+        let engine = with_all_in_memory().await;
+        let status = engine.board.partition(&engine.partition);
+        let other = engine.budget.share();
+        other.set(900 << 10);
+        let held = engine.budget.charge(1 << 20);
+        assert!(other.is_due());
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(status.head(), Some(0));
+        // The other's upload is under way, and memory is full still.
+        other.set(0);
+        wait_until("the upload", || status.head() == Some(500)).await;
+        drop(held);
+        engine.drain().await;
+        engine.check_lake().await;
+    });
+}
+
+#[test]
+fn a_partition_whose_upload_fails_keeps_no_other_waiting() {
+    with_paused_clock(|| async {
+        let engine = with_all_in_memory().await;
+        let other = engine.budget.share();
+        other.set(1);
+        engine.broker.fails.store(true, Ordering::Relaxed);
+        let held = engine.budget.charge(1 << 20);
+        assert!(!other.is_due());
+        wait_until("the upload's failure", || other.is_due()).await;
+        engine.broker.fails.store(false, Ordering::Relaxed);
+        drop((held, other));
+        engine.drain().await;
+        engine.check_lake().await;
     });
 }
 

@@ -61,6 +61,7 @@ struct Engine {
     board: StatusBoard,
     metrics: Metrics,
     store: Arc<dyn Store>,
+    budget: Arc<MemoryBudget>,
     result: Rc<RefCell<Option<Result<(), String>>>>,
     slot: AggregatorSlot,
     partition: TopicPartition,
@@ -101,7 +102,7 @@ impl Engine {
             store: Arc::clone(&store),
             board: board.clone(),
             metrics: metrics.clone(),
-            budget,
+            budget: Arc::clone(&budget),
             waker,
             feed: Arc::clone(&broker) as _,
             log: Arc::clone(&broker) as _,
@@ -124,7 +125,7 @@ impl Engine {
             finished: Box::new(move |result| *finished.borrow_mut() = Some(result)),
         };
         let supervisor = Supervisor::new(supervisor_settings, |_| Ok(world)).start();
-        Self { supervisor, broker, board, metrics, store, result, slot, partition, _folder: folder }
+        Self { supervisor, broker, board, metrics, store, budget, result, slot, partition, _folder: folder }
     }
 
     /// An engine that has all there is, 100 listens, in the lake.
