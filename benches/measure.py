@@ -89,7 +89,7 @@ def bare_drain(broker, folder, topics):
 def engine_run(broker, folder, events, **settings):
     """One run of the engine from nothing to the topics' end; other settings than the defaults may be given.
 
-    The lake stays until the bench is done: ext4 gives out no inode again within seconds of its release, so whoever makes files after
+    The lake stays until the bench is done: ext4 gives out no inode again within minutes of its release, so whoever makes files after
     thousands of others were deleted pays for the search.
     """
     engine = Engine(broker, folder, **settings)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::status::Wait;
@@ -62,9 +62,13 @@ impl MemoryBudget {
 
     /// A holder's share of what is open, that is, could be freed by an upload.
     pub fn share(self: &Arc<Self>) -> OpenShare {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open();
         open.made += 1;
         OpenShare { budget: Arc::clone(self), holder: open.made }
+    }
+
+    fn open(&self) -> MutexGuard<'_, OpenShares> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes held now.
@@ -116,7 +120,7 @@ pub struct OpenShare {
 impl OpenShare {
     /// Says that an upload by this holder would free `bytes`.
     pub fn set(&self, bytes: usize) {
-        self.budget.open.lock().unwrap_or_else(PoisonError::into_inner).bytes.insert(self.holder, bytes);
+        self.budget.open().bytes.insert(self.holder, bytes);
     }
 
     /// Whether this holder's upload is the one to begin, because memory is getting scarce and none would free more.
@@ -125,17 +129,18 @@ impl OpenShare {
     /// are read into what one frees while the next is encoded. If all began at once, reading and encoding would take
     /// turns in waiting for each other.
     pub fn is_due(&self) -> bool {
-        let open = self.budget.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = open.bytes.get(&self.holder).copied().unwrap_or(0);
+        let open = self.budget.open();
+        // Most of many partitions hold nothing most of the time: they need not look at all the others.
+        let Some(own) = open.bytes.get(&self.holder).filter(|own| **own > 0) else { return false };
         let all: usize = open.bytes.values().sum();
         let scarce = all * 5 >= self.budget.limit * 3 || self.budget.is_full();
-        own > 0 && scarce && open.bytes.values().all(|other| *other <= own)
+        scarce && open.bytes.values().all(|other| other <= own)
     }
 }
 
 impl Drop for OpenShare {
     fn drop(&mut self) {
-        self.budget.open.lock().unwrap_or_else(PoisonError::into_inner).bytes.remove(&self.holder);
+        self.budget.open().bytes.remove(&self.holder);
     }
 }
 
