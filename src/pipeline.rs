@@ -437,14 +437,12 @@ fn thread(name: String) -> ArbiterHandle {
 /// The first SIGTERM or SIGINT drains; a second one ends the process at once.
 fn stop_on_signals(supervisor: Addr<Supervisor>, notifier: Option<Arc<Notifier>>) {
     actix::spawn(async move {
-        let next = || async {
-            use tokio::signal::unix::{SignalKind, signal};
-            match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-                (Ok(mut terminate), Ok(mut interrupt)) => {
-                    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-                }
-                _ => std::future::pending().await,
-            }
+        use tokio::signal::unix::{SignalKind, signal};
+        let listeners = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        let (Ok(mut terminate), Ok(mut interrupt)) = listeners else { return };
+        // Kept from the first to the second: one that listens anew misses what came in between.
+        let mut next = async || {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
         next().await;
         if let Some(notifier) = notifier {

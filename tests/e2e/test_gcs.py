@@ -3,13 +3,14 @@
 import datetime
 import json
 import re
+import signal
 
 import pytest
 
 import truth
 from bucket import Fake, copy
 from clock import Clock
-from harness import replay
+from harness import replay, wait_until
 
 LISTENS, AUTHS = 30_000, 2_000
 
@@ -36,6 +37,28 @@ def test_a_bucket_takes_what_a_folder_takes(broker, troubled, engine, tmp_path):
     before = printed.splitlines()[-2]
     gcs.start("run", "--exit-at-end").succeed(30)
     assert gcs.verify().splitlines()[-1] == before
+
+
+def test_a_second_signal_stops_at_once(broker, engine, tmp_path):
+    """The first one drains, which takes as long as the bucket does; nothing is lost by the second."""
+    parts = truth.input_parts(tmp_path, listen_events=LISTENS, auth_events=AUTHS)
+    replay(broker, tmp_path, parts, 2)
+    with Fake() as fake:
+        # By its name the broker knows it again, and does not wait for the session of the one before to end.
+        gcs = engine(broker, "signals", kafka__properties__group_instance_id="one", **fake.settings)
+        with gcs.start("run") as process:
+            read = lambda: sum(each["position"] or 0 for each in (gcs.get("/api/v1/status") or {"partitions": []})["partitions"])
+            wait_until(lambda: read() > 0, "records to be read", 60)
+            fake.tell("delay 20000")
+            process.send(signal.SIGTERM)
+            wait_until(lambda: "draining" in process.tail(), "the drain", 10)
+            assert process.poll() is None
+            process.send(signal.SIGTERM)
+            assert process.wait(5).code == 1 and "second signal" in process.tail(), process.tail()
+        fake.tell("delay 0")
+        gcs.start("run", "--exit-at-end").succeed(180)
+        printed = gcs.verify("--kafka")
+        assert f"{LISTENS + AUTHS} records" in printed, printed
 
 
 def test_since_goes_by_the_buckets_times(broker, engine, tmp_path):
