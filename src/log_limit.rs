@@ -52,6 +52,24 @@ impl<S: Subscriber> Filter<S> for LogLimit {
     }
 }
 
+/// Tells what is new from what was said within the last minute.
+#[derive(Debug, Default)]
+pub struct Recent {
+    said: HashMap<String, Instant>,
+}
+
+impl Recent {
+    /// Whether `what` was not said within the [`WINDOW`] before `now`; from `now` on it was.
+    pub fn is_new(&mut self, what: &str, now: Instant) -> bool {
+        self.said.retain(|_, at| now.duration_since(*at) < WINDOW);
+        let new = !self.said.contains_key(what);
+        if new {
+            self.said.insert(what.to_owned(), now);
+        }
+        new
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tracing::Callsite as _;
@@ -71,5 +89,14 @@ mod tests {
         assert_eq!(admitted(begin), LINES as usize);
         assert_eq!(admitted(begin + WINDOW / 2), 0);
         assert_eq!(admitted(begin + WINDOW), LINES as usize);
+    }
+
+    #[test]
+    fn what_goes_on_is_said_once_a_minute() {
+        let (mut recent, begin) = (Recent::default(), Instant::now());
+        let mut said = |what, after| recent.is_new(what, begin + after);
+        assert!(said("down", Duration::ZERO) && said("refused", Duration::ZERO));
+        assert!(!said("down", WINDOW / 2) && !said("down", WINDOW * 3 / 4));
+        assert!(said("down", WINDOW) && !said("down", WINDOW));
     }
 }

@@ -1,6 +1,6 @@
 //! Supervisor: creates, watches, restarts and stops every other actor; owns the group membership.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::window_aggregator::WindowAggregator;
 use super::world::{Child, World};
 use crate::kafka::TopicPartition;
 use crate::lake::ledger::EpochRecord;
+use crate::log_limit::Recent;
 use crate::messages::{Detach, GroupEvent, Refused, Shutdown, SnapshotAll};
 use crate::schemas::{EventKind, Source};
 
@@ -69,7 +70,7 @@ pub struct Supervisor {
     naming: bool,
     draining: bool,
     others: Others,
-    warned: HashMap<String, Instant>,
+    warned: Recent,
 }
 
 impl Supervisor {
@@ -91,7 +92,7 @@ impl Supervisor {
             naming: false,
             draining: false,
             others: Others::default(),
-            warned: HashMap::new(),
+            warned: Recent::default(),
         }
     }
 
@@ -412,9 +413,7 @@ impl Supervisor {
 
     /// Warns, unless the same was warned of within the last minute.
     fn warn_of(&mut self, why: &str) {
-        let now = Instant::now();
-        self.warned.retain(|_, at| now.duration_since(*at) < Duration::from_secs(60));
-        if self.warned.insert(why.to_owned(), now).is_none() {
+        if self.warned.is_new(why, Instant::now().into_std()) {
             tracing::warn!(why, "kafka");
         }
     }

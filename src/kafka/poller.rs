@@ -26,6 +26,7 @@ use super::gate::{Gate, Waker};
 use super::native::PartitionQueue;
 use super::native::client::events_waiting;
 use super::token;
+use crate::log_limit::Recent;
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
 use crate::status::{ClientTally, StatusBoard};
 
@@ -129,6 +130,8 @@ impl Feed for Poller {
 pub struct GroupContext {
     rebalances: Mutex<VecDeque<(bool, TopicPartitionList)>>,
     tally: Arc<ClientTally>,
+    /// Errors that a line of log told of. The client says many times a second that no broker is there.
+    told: Mutex<Recent>,
 }
 
 impl GroupContext {
@@ -149,7 +152,11 @@ impl ClientContext for GroupContext {
         let code = error.rdkafka_error_code();
         self.tally.error(code);
         // Of this one the poll loop says what to do.
-        if code != Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
+        if code == Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
+            return;
+        }
+        if self.told.lock().unwrap_or_else(PoisonError::into_inner).is_new(&error.to_string(), Instant::now())
+        {
             tracing::warn!(%error, reason, "kafka client");
         }
     }

@@ -33,6 +33,14 @@ def test_mistakes_are_answered(arguments, environment, code, words):
     assert words in ended.stderr
 
 
+def test_a_wrong_broker_is_told_in_few_lines():
+    """The client says many times a second that it has no broker; the last line says what to do."""
+    ended = call("run", "--exit-at-end", "--brokers", "127.0.0.1:1", BEATLYTICA__KAFKA__REQUEST_TIMEOUT="2s")
+    lines = ended.stderr.splitlines()
+    assert ended.returncode == 1 and "no broker answers at 127.0.0.1:1; check kafka.brokers" in lines[-1], ended.stderr
+    assert len(lines) <= 6, ended.stderr
+
+
 def test_config_show_hides_secrets_and_can_be_read_again(tmp_path):
     shown = call("config", "show", BEATLYTICA__KAFKA__SASL_PASSWORD="hunter2")
     assert shown.returncode == 0, shown.stderr
