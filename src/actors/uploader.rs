@@ -49,7 +49,7 @@ pub struct Surroundings {
     pub log: Arc<dyn Log>,
     /// Shared by all uploaders.
     pub encoders: Arc<Encoders>,
-    /// Opened wide while a decided range is finished.
+    /// Opened wide while a decided range is read again.
     pub gate: Arc<Gate>,
     /// The partition's line on the status board.
     pub status: Arc<PartitionStatus>,
@@ -197,7 +197,11 @@ impl Uploader {
         }
         self.note_open();
         match &self.unfinished {
-            Some(unfinished) if self.pending.end() >= unfinished.decision.end => self.upload(ctx),
+            Some(unfinished) if self.pending.end() >= unfinished.decision.end => {
+                // What lies behind the range has no more right to memory than any other record.
+                self.around.gate.set_urgent(false);
+                self.upload(ctx);
+            }
             Some(_) => self.answer_drains(false),
             None if !self.pending.has_records() => self.answer_drains(true),
             None if forced || !self.drains.is_empty() || self.is_due() => self.upload(ctx),
@@ -286,9 +290,7 @@ impl Uploader {
         self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
         let hint = CommittedOffset { offset: decision.end, entry_start: decision.start };
         self.around.log.commit(&self.partition, hint);
-        if self.unfinished.take().is_some() {
-            self.around.gate.set_urgent(false);
-        }
+        self.unfinished = None;
         let told = self.around.receipted.send(Receipted {
             source: Arc::clone(&self.source),
             start: decision.start,
@@ -380,8 +382,7 @@ impl Handler<Deliver> for Uploader {
         self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
         self.arm(ctx);
         self.consider(false, ctx);
-        let room = self.uploading.is_none() || self.open_bytes() < self.settings.max_bytes;
-        if room || self.unfinished.is_some() {
+        if self.uploading.is_none() || self.open_bytes() < self.settings.max_bytes {
             return now(Delivered::Taken);
         }
         let slot = Arc::clone(&self.slot);

@@ -213,7 +213,7 @@ impl Gate {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Lets the partition pass whatever else holds it, while a decided range is being finished.
+    /// Lets the partition pass whatever else holds it, while a decided range is being read again.
     pub fn set_urgent(&self, urgent: bool) {
         self.urgent.store(urgent, Ordering::Relaxed);
         if urgent {

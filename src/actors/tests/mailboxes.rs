@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::actors::producer::{Produce, ProduceError, Producer, StopProducing};
 use crate::actors::supervisor::MAILBOX;
+use crate::fault::{Fault, arm, is_armed};
 use crate::kafka::lines::LineReader;
 use crate::kafka::producer::{Compression, RecordProducer};
 
@@ -37,6 +38,22 @@ fn a_budget_that_is_full_holds_the_log_back() {
         engine.drain().await;
         engine.check_lake().await;
         assert_eq!(engine.restarts("uploader") + engine.restarts("partition_consumer"), 0);
+    });
+}
+
+#[test]
+fn while_a_decided_range_is_finished_no_more_is_read_than_otherwise() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(2000, |settings| settings.memory.budget = 64 << 10);
+        arm("uploader.write", Fault::Panic);
+        arm("chain.receipt", Fault::Hang);
+        engine.assign().await;
+        wait_until("finishing what was decided", || !is_armed("chain.receipt")).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(engine.restarts("uploader"), 1);
+        assert!(engine.budget.used() < 128 << 10, "{} bytes", engine.budget.used());
+        engine.drain().await;
+        engine.check_lake().await;
     });
 }
 
