@@ -10,6 +10,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::Semaphore;
 
 use super::native::client::topic_id;
 use super::poller::GroupContext;
@@ -18,6 +19,8 @@ use super::{CommittedOffset, Log, LogBounds, LogError, TopicIdentity, TopicParti
 
 /// Longest wait for one answer of the broker; the callers try again.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Questions at a time, each on a thread of its own, which costs memory; an answer takes milliseconds.
+const AT_ONCE: usize = 16;
 
 /// [`Log`] over a real broker, sharing the group's consumer.
 #[derive(Clone)]
@@ -25,6 +28,7 @@ pub struct KafkaLog {
     consumer: Arc<BaseConsumer<GroupContext>>,
     admin: Arc<AdminClient<DefaultClientContext>>,
     config: ClientConfig,
+    slots: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -41,7 +45,8 @@ impl KafkaLog {
     pub fn new(consumer: Arc<BaseConsumer<GroupContext>>, config: &ClientConfig) -> anyhow::Result<Self> {
         // Questions may come before the consumer's queue is served for the first time.
         provide(consumer.client(), config)?;
-        Ok(Self { consumer, admin: Arc::new(config.create()?), config: config.clone() })
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        Ok(Self { consumer, admin: Arc::new(config.create()?), config: config.clone(), slots })
     }
 
     /// Runs a blocking call of librdkafka off the actors' threads.
@@ -50,9 +55,14 @@ impl KafkaLog {
         question: impl FnOnce(&BaseConsumer<GroupContext>) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
         let consumer = Arc::clone(&self.consumer);
-        tokio::task::spawn_blocking(move || question(&consumer))
-            .await
-            .map_err(|error| LogError::Unavailable(error.to_string()))?
+        // Others wait as long for a broker that is away: this one need not ask to know.
+        let slot = tokio::time::timeout(TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await;
+        let slot = slot.map_err(|_| unavailable("no answer to the questions before this one"))?;
+        let answering = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            question(&consumer)
+        });
+        answering.await.map_err(unavailable)?
     }
 }
 

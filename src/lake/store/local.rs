@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::walk::{Walk, described};
 use super::{Created, ObjectMeta, Page, Store, StoreError, name};
@@ -18,6 +19,9 @@ use super::{Created, ObjectMeta, Page, Store, StoreError, name};
 pub(super) const TEMPORARY: &str = ".tmp";
 /// Older files in the temporary folder belong to writers that died.
 const STALE: Duration = Duration::from_secs(24 * 3600);
+/// File operations at a time, each on a thread of its own: more wait for the same disk, and a thread costs memory for its
+/// stack and for what the allocator keeps for it.
+const AT_ONCE: usize = 16;
 /// Objects in one page of a listing.
 const PAGE: usize = 1000;
 
@@ -28,6 +32,7 @@ const PAGE: usize = 1000;
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     inner: Arc<Inner>,
+    slots: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -63,7 +68,7 @@ impl LocalStore {
         fs::remove_file(temporary.join(&writer))?;
         let inner =
             Inner { root, writer, written: AtomicU64::new(0), folders: Mutex::new(Folders::default()) };
-        Ok(LocalStore { inner: Arc::new(inner) })
+        Ok(LocalStore { inner: Arc::new(inner), slots: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -73,12 +78,16 @@ impl LocalStore {
         work: impl FnOnce(&Inner) -> io::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
-        let outcome = tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|stopped| {
-            StoreError::Transient {
-                op,
-                name: name.into(),
-                cause: format!("the file worker stopped: {stopped}"),
-            }
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        let working = tokio::task::spawn_blocking(move || {
+            // Held by the work, which goes on where nobody waits for it any more.
+            let _slot = slot;
+            work(&inner)
+        });
+        let outcome = working.await.map_err(|stopped| StoreError::Transient {
+            op,
+            name: name.into(),
+            cause: format!("the file worker stopped: {stopped}"),
         })?;
         outcome.map_err(|error| self.inner.explain(op, name, &error))
     }
@@ -338,6 +347,30 @@ mod tests {
         }
         LocalStore::open(root.path().into()).unwrap();
         assert_eq!(files(&temporary), ["young"]);
+    }
+
+    #[tokio::test]
+    async fn threads_do_not_grow_with_the_operations_that_wait() {
+        use std::sync::Barrier;
+        use std::sync::atomic::AtomicUsize;
+
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().into()).unwrap();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        // None goes on before as many as may be are at work.
+        let meeting = Arc::new(Barrier::new(AT_ONCE));
+        let operation = |_| {
+            let (running, most, meeting) = (Arc::clone(&running), Arc::clone(&most), Arc::clone(&meeting));
+            store.blocking("read", "an object", move |_| {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                meeting.wait();
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            })
+        };
+        let all = futures::future::join_all((0..8 * AT_ONCE).map(operation)).await;
+        assert!(all.into_iter().all(|outcome| outcome.is_ok()));
+        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
     }
 
     #[tokio::test]
