@@ -138,6 +138,8 @@ pub struct MemorySettings {
     pub budget: usize,
     /// Bytes that librdkafka may hold in its queues, over all partitions.
     pub fetch_budget: usize,
+    /// Bytes that the decoders' dictionaries may hold, over all partitions.
+    pub dictionary_budget: usize,
 }
 
 /// `[gcs]`

@@ -44,7 +44,7 @@ use crate::lake::store::{self, MeteredStore, Store, StoreTally};
 use crate::messages::Shutdown;
 use crate::metrics::{Metrics, Watched, publish_charts};
 use crate::progress::draw_reading;
-use crate::schemas::Source;
+use crate::schemas::{Decoder, DictionaryBudget, Source};
 use crate::status::{StatusBoard, now_ms};
 
 /// Undecoded bytes of one partition on their way to its consumer: two batches of ordinary size.
@@ -142,6 +142,7 @@ pub(crate) struct Actors {
     pub(crate) writer: String,
     pub(crate) encoders: Arc<Encoders>,
     pub(crate) slot: AggregatorSlot,
+    pub(crate) dictionaries: Arc<DictionaryBudget>,
     pub(crate) gates: Mutex<BTreeMap<TopicPartition, Arc<Gate>>>,
     /// One for each core: partitions are spread over them.
     pub(crate) workers: Vec<ArbiterHandle>,
@@ -255,21 +256,14 @@ impl Factory for Actors {
         };
         let decode = &self.settings.decode;
         let rejects = RejectWindow::new(decode.reject_limit_records as usize, decode.reject_limit_share);
-        let privacy = self.settings.privacy.clone();
-        let (repair, gate, metrics) = (decode.repair, self.gate(source), self.metrics.clone());
-        let heartbeat = Heartbeat::new();
-        let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
-        let status = self.board.partition(&partition_of(&source));
-        let address = PartitionConsumer::start_in_arbiter(self.worker(&source.clone()), move |_| {
-            PartitionConsumer::new(
-                source,
-                (repair, privacy),
-                gate,
-                rejects,
-                neighbours,
-                beat,
-                (status, metrics),
-            )
+        let decoder = Decoder::new(Arc::clone(source), decode.repair)
+            .with_privacy(self.settings.privacy.clone())
+            .within(&self.dictionaries);
+        let (gate, metrics) = (self.gate(source), self.metrics.clone());
+        let (status, heartbeat) = (self.board.partition(&partition_of(source)), Heartbeat::new());
+        let beat = Arc::clone(&heartbeat);
+        let address = PartitionConsumer::start_in_arbiter(self.worker(source), move |_| {
+            PartitionConsumer::new(decoder, gate, rejects, neighbours, beat, (status, metrics))
         });
         Child { address, heartbeat }
     }
@@ -391,6 +385,7 @@ async fn run_in_system(
             writer: writer(),
             encoders: Arc::new(Encoders::new(cores, settings.lake.compression_level)),
             slot,
+            dictionaries: DictionaryBudget::new(settings.memory.dictionary_budget),
             gates: Mutex::default(),
             workers: (0..cores).map(|number| thread(format!("partitions-{number}"))).collect(),
             aggregator: thread("windows".to_owned()),

@@ -117,6 +117,7 @@ pub fn batches(rows: usize, step_ms: i64) -> Vec<Segment> {
         let columns = columns.collect();
         let offsets: Vec<i64> = (0..BATCH as i64).map(|row| 5_000_000 + start as i64 + row).collect();
         Segment::whole(Arc::new(EventBatch {
+            new_text_bytes: 0,
             source: Arc::clone(&source),
             start: offsets[0],
             end: offsets[BATCH - 1] + 1,

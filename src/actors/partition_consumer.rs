@@ -15,7 +15,7 @@ use crate::messages::{
     Attach, Deliver, Delivered, FetchFailed, Fetched, Flush, Halt, Refused, Unreadable, WhereAreYou,
 };
 use crate::metrics::Metrics;
-use crate::schemas::decode::{Decoder, Privacy, RawRecord};
+use crate::schemas::decode::{Decoder, RawRecord};
 use crate::schemas::{EventBatch, Source};
 use crate::status::PartitionStatus;
 
@@ -60,18 +60,17 @@ pub struct PartitionConsumer {
 }
 
 impl PartitionConsumer {
-    /// A consumer of `source`; reading begins once uploader and aggregator have said where.
+    /// A consumer of the decoder's source; reading begins once uploader and aggregator have said where.
     pub fn new(
-        source: Arc<Source>,
-        (repair, privacy): (bool, Privacy),
+        decoder: Decoder,
         gate: Arc<Gate>,
         rejects: RejectWindow,
         neighbours: Neighbours,
         heartbeat: Arc<Heartbeat>,
         (status, metrics): (Arc<PartitionStatus>, Metrics),
     ) -> Self {
+        let source = Arc::clone(decoder.source());
         let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
-        let decoder = Decoder::new(Arc::clone(&source), repair).with_privacy(privacy);
         Self {
             source,
             partition,

@@ -85,6 +85,7 @@ mod tests {
             timestamps: vec![],
             hashes: vec![],
             columns: vec![],
+            new_text_bytes: 0,
             extra: Default::default(),
             rejected: bad
                 .map(|offset| Rejected {

@@ -206,7 +206,12 @@ fn lake(read: &mut Reader<'_>) -> Option<LakeSettings> {
 fn memory(read: &mut Reader<'_>) -> Option<MemorySettings> {
     let budget = read.size("memory.budget");
     let fetch_budget = read.size("memory.fetch_budget");
-    Some(MemorySettings { budget: budget?, fetch_budget: fetch_budget? })
+    let dictionary_budget = read.size("memory.dictionary_budget");
+    Some(MemorySettings {
+        budget: budget?,
+        fetch_budget: fetch_budget?,
+        dictionary_budget: dictionary_budget?,
+    })
 }
 
 fn gcs(read: &mut Reader<'_>) -> Option<GcsSettings> {

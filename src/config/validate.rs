@@ -206,6 +206,11 @@ fn memory(settings: &Settings, check: &mut Check<'_>) {
     check.require(settings.memory.budget >= 8 * MIB, "memory.budget", "must be at least 8MiB");
     check.require(settings.memory.fetch_budget >= 4 * MIB, "memory.fetch_budget", "must be at least 4MiB");
     check.require(
+        settings.memory.dictionary_budget >= 4 * MIB,
+        "memory.dictionary_budget",
+        "must be at least 4MiB",
+    );
+    check.require(
         settings.lake.max_batch_bytes <= settings.memory.budget,
         "lake.max_batch_bytes",
         "must not exceed memory.budget, or no batch could ever fill",

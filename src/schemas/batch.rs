@@ -75,6 +75,8 @@ pub struct EventBatch {
     pub extra: PlainTextColumn,
     /// Records that do not decode, in offset order.
     pub rejected: Vec<Rejected>,
+    /// Bytes of the texts that were new in this batch: the columns' dictionaries hold them at least as long as it is there.
+    pub new_text_bytes: usize,
 }
 
 impl EventBatch {
@@ -83,7 +85,7 @@ impl EventBatch {
         self.offsets.len()
     }
 
-    /// Bytes of memory that the batch itself holds; dictionaries, which batches share, apart.
+    /// Bytes of memory that the batch holds, its new texts included; what its dictionaries held before, apart.
     pub fn heap_bytes(&self) -> usize {
         let words = self.offsets.capacity() + self.timestamps.capacity() + self.hashes.capacity();
         let columns: usize = self.columns.iter().map(Column::heap_bytes).sum();
@@ -94,6 +96,7 @@ impl EventBatch {
             + self.extra.heap_bytes()
             + self.rejected.capacity() * size_of::<Rejected>()
             + rejected
+            + self.new_text_bytes
     }
 
     /// The rows whose offset is in `[start, end)`.

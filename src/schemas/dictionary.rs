@@ -40,9 +40,14 @@ impl Values {
         self.ends.is_empty()
     }
 
-    /// Bytes of text held.
+    /// Bytes that the strings take, their ends included.
     pub fn text_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + size_of_val(self.ends.as_slice())
+    }
+
+    /// Bytes of memory held besides the struct itself.
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 }
 

@@ -282,6 +282,7 @@ impl Builder {
             columns: columns.into_iter().map(|(_, column)| column).collect(),
             extra: self.extra,
             rejected: self.rejected,
+            new_text_bytes: 0,
         }
     }
 }

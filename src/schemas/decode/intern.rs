@@ -16,21 +16,6 @@ use crate::schemas::field::Repair;
 /// Longest spelling, in bytes, that is its own hash table key.
 pub(super) const SHORT: usize = 15;
 
-/// How large an interner may be when a batch begins; past that the batch gets a fresh one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// Bytes of text: in dictionaries, and of spellings.
-    pub(super) bytes: usize,
-    /// Distinct spellings.
-    pub(super) values: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { bytes: 4 << 20, values: 262_144 }
-    }
-}
-
 /// The dictionary keys that a spelling stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Keys {
@@ -85,12 +70,16 @@ impl TextInterner {
         self.raw.as_ref().map(|raw| &raw.dictionary)
     }
 
-    /// Whether it has grown past `limits`.
-    pub(super) fn is_past(&self, limits: Limits) -> bool {
-        let raw_bytes = self.raw.as_ref().map_or(0, |raw| raw.bytes);
-        let spellings = self.short.len() + self.long.len();
-        self.texts.bytes + raw_bytes + self.long.bytes() + self.short.len() * SHORT > limits.bytes
-            || spellings.max(self.texts.index.len()) > limits.values
+    /// Bytes of memory held besides the struct itself.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let texts = [Some(&self.texts), self.raw.as_ref()].into_iter().flatten();
+        self.short.heap_bytes() + self.long.heap_bytes() + texts.map(Texts::heap_bytes).sum::<usize>()
+    }
+
+    /// Bytes of its dictionaries' texts. They only become more, and stay as long as any batch refers to them.
+    pub(super) fn text_bytes(&self) -> usize {
+        let dictionaries = [Some(self.dictionary()), self.raw_dictionary()].into_iter().flatten();
+        dictionaries.map(|dictionary| dictionary.read().text_bytes()).sum()
     }
 
     /// Hash of a spelling of at most [`SHORT`] bytes, packed by [`pack`]; [`TextInterner::find_short`] is coming.
@@ -223,22 +212,25 @@ const MASKS: [[u64; 2]; 16] = {
 #[derive(Default)]
 struct Texts {
     dictionary: Arc<Dictionary>,
-    index: HashTable<(u64, u32)>,
-    bytes: usize,
+    /// Keys, by their texts' hashes.
+    index: HashTable<u32>,
 }
 
 impl Texts {
+    fn heap_bytes(&self) -> usize {
+        self.dictionary.read().heap_bytes() + self.index.allocation_size()
+    }
+
     fn key_of(&mut self, text: &str, hasher: &RandomState) -> u32 {
         let hash = hasher.hash_one(text);
         let known = {
             let values = self.dictionary.read();
-            let is_text = |entry: &(u64, u32)| entry.0 == hash && values.get(entry.1) == Some(text);
-            self.index.find(hash, is_text).map(|entry| entry.1)
+            self.index.find(hash, |&key| values.get(key) == Some(text)).copied()
         };
         known.unwrap_or_else(|| {
             let key = self.dictionary.push(text);
-            self.index.insert_unique(hash, (hash, key), |entry| entry.0);
-            self.bytes += text.len();
+            let values = self.dictionary.read();
+            self.index.insert_unique(hash, key, |&key| hasher.hash_one(values.get(key).unwrap_or_default()));
             key
         })
     }
@@ -299,14 +291,20 @@ mod tests {
     }
 
     #[test]
-    fn growth_by_spellings_alone_counts_too() {
-        let mut interner = TextInterner::new(Repair::None, false);
-        let limits = Limits { bytes: usize::MAX, values: 3 };
-        for quoted in [r#""a""#, r#""\u0061""#, r#""\u0061 \u0061 \u0061""#] {
-            interner.insert_quoted(quoted.as_bytes()).unwrap();
-            assert!(!interner.is_past(limits));
-        }
-        interner.insert_quoted(br#""a \u0061 a""#).unwrap();
-        assert!(interner.is_past(limits));
+    fn all_that_it_holds_counts() {
+        let mut interner = TextInterner::new(Repair::Decode, true);
+        assert_eq!((interner.heap_bytes(), interner.text_bytes()), (0, 0));
+        interner.insert_quoted(br#""a""#).unwrap();
+        let short = interner.heap_bytes();
+        assert!(short >= 16 * 24, "{short}");
+        // Another spelling of the same text.
+        interner.insert_quoted(br#""\u0061 \u0061 \u0061""#).unwrap();
+        interner.insert_quoted(br#""a a a""#).unwrap();
+        let long = interner.heap_bytes() - short;
+        assert!(long >= 16 * 24, "{long}");
+        let texts = interner.text_bytes();
+        interner.insert_quoted(format!("\"{}\u{c3}\u{a9}\"", "x".repeat(1000)).as_bytes()).unwrap();
+        assert!(interner.heap_bytes() >= short + long + 3000, "spelling, text and what arrived");
+        assert!((2000..2100).contains(&(interner.text_bytes() - texts)), "text and what arrived");
     }
 }

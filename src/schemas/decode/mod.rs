@@ -32,7 +32,7 @@
 //! | `registration` outside the years 1 to 9999 (BigQuery's timestamps) | rejected, `range` |
 //!
 //! Text is unescaped, checked and repaired once for each distinct spelling and column, not once an event: a column
-//! interns the bytes between the quotes. An interner that has grown past its limit is dropped at the next batch.
+//! interns the bytes between the quotes. What is interned has a budget, see [`DictionaryBudget`].
 
 mod build;
 mod fallback;
@@ -46,6 +46,7 @@ mod privacy;
 mod reject;
 mod repair;
 mod scan;
+mod share;
 mod steady;
 mod table;
 #[cfg(test)]
@@ -56,13 +57,15 @@ use std::sync::Arc;
 pub use hash::record_hash;
 pub use privacy::{PERSONAL, Privacy};
 pub use reject::REASONS;
+pub use share::DictionaryBudget;
 
 use super::batch::{EventBatch, Rejected, Source};
 use build::{Builder, Rows};
 use fallback::Fallback;
-use intern::{Limits, TextInterner};
+use intern::TextInterner;
 use plan::Plan;
 use reject::Rejection;
+use share::DictionaryShare;
 
 /// A Kafka record as it arrived, borrowed from the client.
 #[derive(Debug, Clone, Copy)]
@@ -91,8 +94,13 @@ pub struct Decoder {
     /// Rows of the batch before.
     last_rows: usize,
     fast_path: bool,
-    limits: Limits,
+    share: DictionaryShare,
+    /// Bytes of the dictionaries' texts when the batch began.
+    text_bytes: usize,
 }
+
+/// Bytes for the dictionaries of a decoder that shares with none.
+const OWN_DICTIONARIES: usize = 64 << 20;
 
 /// One interner for each text field that JSON carries, by field index.
 type Interners = Vec<Option<TextInterner>>;
@@ -101,10 +109,6 @@ impl Decoder {
     /// A decoder for `source`, with an empty batch begun at offset 0. `repair` undoes what Eventsim did to its text
     /// (song, artist, user agent); it would harm the text of other producers.
     pub fn new(source: Arc<Source>, repair: bool) -> Self {
-        Self::with_limits(source, repair, Limits::default())
-    }
-
-    fn with_limits(source: Arc<Source>, repair: bool, limits: Limits) -> Self {
         let plan = Plan::new(source.kind, repair);
         let interners = plan.interners();
         let builder = Builder::new(&plan, &interners, 0, 0);
@@ -118,8 +122,14 @@ impl Decoder {
             builder,
             last_rows: 0,
             fast_path: true,
-            limits,
+            share: DictionaryBudget::new(OWN_DICTIONARIES).join(),
+            text_bytes: 0,
         }
+    }
+
+    /// Lets its dictionaries share `budget` with those of other decoders.
+    pub fn within(self, budget: &Arc<DictionaryBudget>) -> Self {
+        Self { share: budget.join(), ..self }
     }
 
     /// Where its records come from.
@@ -146,15 +156,26 @@ impl Decoder {
     /// Begins a batch at offset `start`, dropping one that was not finished; `expected` rows is a capacity hint
     /// (0: as many as the last batch had).
     pub fn begin(&mut self, start: i64, expected: usize) {
-        for (index, interner) in self.interners.iter_mut().enumerate() {
-            if interner.as_ref().is_some_and(|interner| interner.is_past(self.limits)) {
-                *interner = self.plan.interner(index);
-                self.scratch.forget();
-            }
-        }
+        self.keep_to_share();
+        self.text_bytes = self.all_text_bytes();
         self.rows.clear();
         let rows = if expected == 0 { self.last_rows } else { expected };
         self.builder = Builder::new(&self.plan, &self.interners, start, rows);
+    }
+
+    /// Starts the largest dictionaries anew until the rest is within the share.
+    fn keep_to_share(&mut self) {
+        let size = |interner: &Option<TextInterner>| interner.as_ref().map_or(0, TextInterner::heap_bytes);
+        while self.interners.iter().map(size).sum::<usize>() > self.share.bytes() {
+            let largest = self.interners.iter_mut().enumerate().max_by_key(|(_, interner)| size(interner));
+            let Some((index, interner)) = largest else { return };
+            *interner = self.plan.interner(index);
+            self.scratch.forget();
+        }
+    }
+
+    fn all_text_bytes(&self) -> usize {
+        self.interners.iter().flatten().map(TextInterner::text_bytes).sum()
     }
 
     /// Decodes one record into the batch: as a row, or as a rejected record. Records come in offset order;
@@ -187,8 +208,10 @@ impl Decoder {
     /// Ends the batch: its range is `[start, end)`. An empty batch then stands begun at `end`.
     pub fn finish(&mut self, end: i64) -> EventBatch {
         let next = Builder::new(&self.plan, &self.interners, end, 0);
-        let batch =
+        let mut batch =
             std::mem::replace(&mut self.builder, next).finish(&mut self.rows, Arc::clone(&self.source), end);
+        let text_bytes = self.all_text_bytes();
+        batch.new_text_bytes = text_bytes - std::mem::replace(&mut self.text_bytes, text_bytes);
         self.last_rows = batch.rows();
         batch
     }

@@ -34,6 +34,10 @@ impl<S: Slot> Slots<S> {
         Self { slots: Vec::new(), len: 0 }
     }
 
+    fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<S>()
+    }
+
     #[inline(always)]
     fn prefetch(&self, hash: u64) {
         if let Some(slot) = self.slots.get(self.first(hash)) {
@@ -118,8 +122,9 @@ impl ShortTable {
         Self { slots: Slots::new(), seeds }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.slots.len
+    /// Bytes of memory held besides the struct itself.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.slots.heap_bytes()
     }
 
     /// Asks for the memory that [`ShortTable::find`] will look at; returns the hash to give it.
@@ -181,13 +186,9 @@ impl LongTable {
         Self { slots: Slots::new(), arena: Vec::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.slots.len
-    }
-
-    /// Bytes of spellings.
-    pub(super) fn bytes(&self) -> usize {
-        self.arena.len()
+    /// Bytes of memory held besides the struct itself.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.slots.heap_bytes() + self.arena.capacity()
     }
 
     /// Asks for the slot that [`LongTable::prefetch_spelling`] and [`LongTable::find`] will look at.
@@ -257,7 +258,7 @@ mod tests {
                 long.prefetch_slot(hash(text));
                 long.prefetch_spelling(hash(text));
             }
-            prop_assert_eq!((short.len(), long.len()), (map.len(), map.len()));
+            prop_assert_eq!((short.slots.len, long.slots.len), (map.len(), map.len()));
             for (text, keys) in &map {
                 let packed = super::super::intern::pack(text.as_bytes());
                 prop_assert_eq!(short.find(short.prefetch(packed), packed), Some(*keys));

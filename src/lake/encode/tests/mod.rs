@@ -142,6 +142,7 @@ impl Decoder {
         let columns = (0..kind.fields().len()).map(|index| self.column(kind, index, rows)).collect();
         let extra = rows.iter().zip(0..).filter_map(|(row, at)| Some((at, row.extra.clone()?)));
         Arc::new(EventBatch {
+            new_text_bytes: 0,
             source: source(kind),
             start: rows.first().map_or(0, |row| row.offset),
             end: rows.last().map_or(0, |row| row.offset + 1),

@@ -148,6 +148,7 @@ pub fn batch(partition: i32, start: i64, end: i64) -> EventBatch {
         hash: hash(offset),
     });
     EventBatch {
+        new_text_bytes: 0,
         source: Arc::new(source),
         start,
         end,

@@ -173,9 +173,9 @@ fn batches_follow_each_other() {
 }
 
 #[test]
-fn a_dictionary_past_its_limit_is_replaced_at_the_next_batch() {
-    let limits = super::super::Limits { bytes: 4096, values: 100 };
-    let mut decoder = Decoder::with_limits(source(EventKind::Listen), true, limits);
+fn the_largest_dictionary_of_a_decoder_past_its_share_is_replaced_at_the_next_batch() {
+    let budget = super::super::DictionaryBudget::new(4096);
+    let mut decoder = Decoder::new(source(EventKind::Listen), true).within(&budget);
     let values: Vec<Vec<u8>> = (0..150)
         .map(|turn| format!(r#"{{"artist":"Ã©{turn}","song":"s","ts":{turn}}}"#).into_bytes())
         .collect();
@@ -205,6 +205,10 @@ fn held_memory_is_told() {
     decoder.begin(0, 0);
     let as_before = decoder.finish(0).heap_bytes();
     assert!(as_before >= 1000 * 100, "without a hint there is room for as many rows as before: {as_before}");
+    let new = format!(r#"{{"userAgent":"{}","ts":1}}"#, "x".repeat(5000)).into_bytes();
+    let [first, second] =
+        [(); 2].map(|()| decode_with(&mut decoder, std::slice::from_ref(&new)).heap_bytes());
+    assert!((5000..5100).contains(&(first - second)), "a new text of 5,000 bytes: {first}, then {second}");
     let rejected = decode_with(&mut decoder, &vec![vec![b'x'; 1000]; 10]).heap_bytes();
     assert!(rejected >= 10 * 1000);
 }
