@@ -5,7 +5,7 @@ import threading
 
 import duckdb
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from harness import Engine, wait_until
 from lake import objects
@@ -59,6 +59,14 @@ class Cluster:
         created.result(30)
         self.partitions[topic] = partitions
         self.sent.setdefault(topic, [])
+
+    def grow(self, topic, partitions):
+        """Adds partitions to a topic, up to so many."""
+        [grown] = self.admin.create_partitions([NewPartitions(topic, partitions)]).values()
+        grown.result(30)
+        # The old one would hear of them minutes later.
+        self.producer = Producer(self.config)
+        self.partitions[topic] = partitions
 
     def send(self, topic, numbers, partition=None, line=line, producer=None):
         """Sends records to a partition (else to all in turn) and waits for them; gives (partition, offset, number) of each."""

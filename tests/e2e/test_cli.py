@@ -1,17 +1,43 @@
 """Mistakes are answered in one line that says what to do, with the right exit code."""
 
 import json
+import os
+import pty
 import subprocess
+import termios
 
 import pytest
 
-from harness import ROOT, binary
+from bucket import Fake
+from harness import ROOT, binary, variables
 
 
 def call(*arguments, stdin="", **environment):
     return subprocess.run(
         [binary(), *arguments], input=stdin, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin", **environment}
     )
+
+
+def call_on_terminal(*arguments, **environment):
+    """The same with a terminal for standard error; gives what that was sent."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    env = {"PATH": "/usr/bin", "TERM": "xterm", **environment}
+    with subprocess.Popen([binary(), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs, env=env) as child:
+        os.close(theirs)
+        shown = b""
+        while chunk := read_terminal(ours):
+            shown += chunk
+    os.close(ours)
+    assert child.returncode == 0, shown.decode()
+    return shown.decode()
+
+
+def read_terminal(ours):
+    try:
+        return os.read(ours, 65536)
+    except OSError:  # Linux says so that the other side was closed.
+        return b""
 
 
 @pytest.mark.parametrize(
@@ -69,6 +95,31 @@ def test_replay_keys_by_listener_and_says_when_the_topic_is_missing(broker):
     too_long = call("replay", "-", "--topic", "keyed", stdin='{}\n{"a":"' + "x" * 2_000_000 + '"}\n', **brokers)
     assert too_long.returncode == 1
     assert "line 2 was not delivered" in too_long.stderr, too_long.stderr
+
+
+def test_long_work_shows_its_progress_on_a_terminal_alone(broker, tmp_path):
+    (tmp_path / "nothing.jsonl").touch()
+    listens = tmp_path / "listens.jsonl"
+    listens.write_text("".join(f'{{"ts":{1_700_000_000_000 + number},"userId":{number}}}\n' for number in range(400)))
+    settings = {"kafka.brokers": broker.address, "http.listen": "127.0.0.1:0", "gcs.credentials_file": ""}
+    for topic in ("page_view_events", "auth_events", "status_change_events"):
+        created = call("replay", str(tmp_path / "nothing.jsonl"), "--topic", topic, "--create-partitions", "1", **variables(settings))
+        assert created.returncode == 0, created.stderr
+    replay = ["replay", str(listens), "--topic", "listen_events", "--create-partitions", "1"]
+    assert "%" in call_on_terminal(*replay, "--rate", "200", **variables(settings))
+    for shown in (True, False):
+        with Fake() as store:
+            # A bar is drawn five times a second.
+            store.tell("delay 100")
+            into = variables({**settings, **store.settings})
+            if shown:
+                assert "of 400 records" in call_on_terminal("run", "--exit-at-end", **into)
+                assert "of 1 entries" in call_on_terminal("verify", **into)
+                continue
+            for arguments in (["run", "--exit-at-end"], ["verify"]):
+                ended = call(*arguments, **into)
+                assert ended.returncode == 0, ended.stderr
+                assert "records, " not in ended.stderr and "entries, " not in ended.stderr, ended.stderr
 
 
 def test_the_bill_of_materials_names_what_is_shipped_and_nothing_else():

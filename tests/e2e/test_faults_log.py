@@ -43,6 +43,24 @@ def test_transactions_are_in_the_lake_once_and_aborted_ones_never(cluster, tmp_p
     lake.judge()
 
 
+def test_a_topic_that_grows_is_read_whole(cluster, tmp_path):
+    """Partitions that are added while an engine reads, and while none does."""
+    cluster.create("growing", 2)
+    cluster.send("growing", range(200))
+    lake = Lake(cluster, tmp_path / "growing", "growing")
+    with lake.start("run") as process:
+        lake.catches_up()
+        cluster.grow("growing", 4)
+        cluster.send("growing", range(200, 600))
+        lake.catches_up()
+        assert lake.line(3)["head"] == 100
+        process.stop(PATIENCE)
+    cluster.grow("growing", 5)
+    cluster.send("growing", range(600, 1000))
+    lake.start("run", "--exit-at-end").succeed(PATIENCE)
+    lake.judge()
+
+
 def test_a_compacted_topic_is_refused_with_words(cluster, tmp_path):
     cluster.create("compacted", cleanup_policy="compact")
     cluster.create("views-beside")
