@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::heartbeat::Heartbeat;
+use super::heartbeat::{Heartbeat, Working};
 use super::upload::{Job, UploadError, Uploaded};
 use crate::kafka::gate::{Gate, OpenShare};
 use crate::kafka::{CommittedOffset, Log, TopicPartition};
@@ -122,7 +122,7 @@ impl Uploader {
             loop {
                 let work = heartbeat.work();
                 crate::fault::point("uploader.recover").await;
-                match recover(&around, &partition).await {
+                match recover(&around, &partition, &work).await {
                     Err(error) if error.is_transient() => {
                         tracing::warn!(%partition, %error, "recovery is tried again");
                     }
@@ -202,7 +202,11 @@ impl Uploader {
                 self.around.gate.set_urgent(false);
                 self.upload(ctx);
             }
-            Some(_) => self.answer_drains(false),
+            Some(_) => {
+                // Said again and again: a predecessor that ends late says the opposite, for the gate is the partition's.
+                self.around.gate.set_urgent(true);
+                self.answer_drains(false);
+            }
             None if !self.pending.has_records() => self.answer_drains(true),
             None if forced || !self.drains.is_empty() || self.is_due() => self.upload(ctx),
             None => {}
@@ -323,12 +327,19 @@ impl Uploader {
     }
 }
 
-async fn recover(around: &Surroundings, partition: &TopicPartition) -> Result<Recovered, ChainError> {
+async fn recover(
+    around: &Surroundings,
+    partition: &TopicPartition,
+    work: &Working,
+) -> Result<Recovered, ChainError> {
     let boxed = |error| -> Box<dyn std::error::Error + Send + Sync> { Box::new(error) };
     let committed = around.log.committed(partition).await.map_err(|error| ChainError::Log(boxed(error)))?;
+    // Each question to a broker that is away takes its time.
+    work.beat();
     let hint = committed.map(|hint| Hint { offset: hint.offset, start: hint.entry_start });
     let view = || async {
         let bounds = around.log.bounds(partition).await.map_err(boxed)?;
+        work.beat();
         let identity = around.log.identity(&partition.topic).await.map_err(boxed)?;
         let (cluster_id, topic_id) = (identity.cluster_id, identity.topic_id);
         Ok(LogView { start: bounds.start, end: bounds.end, cluster_id, topic_id })

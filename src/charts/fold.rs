@@ -85,6 +85,7 @@ impl PartitionState {
         activity: &Activity<'_>,
         rows: Range<usize>,
     ) {
+        remaps.begin();
         let places = [activity.level, activity.gender, activity.state]
             .map(|column| remaps.prepare(&mut tables.texts, column, rows.clone()));
         let song = activity.song.map(|(artist, song)| {

@@ -11,7 +11,12 @@ const UNSEEN: u32 = u32::MAX - 1;
 #[derive(Debug, Default)]
 pub(super) struct Remaps {
     known: Vec<Remap>,
+    /// Purged once there are so many.
+    purge_at: usize,
 }
+
+/// Fewer remaps than this are not worth a purge.
+const MIN_PURGE: usize = 64;
 
 #[derive(Debug)]
 struct Remap {
@@ -29,6 +34,14 @@ impl Remaps {
             *id = new.texts.get(*id as usize).copied().filter(|&id| id != NO_TEXT).unwrap_or(UNSEEN);
         }
         self.known.iter_mut().for_each(|remap| remap.has_unseen = remap.texts.contains(&UNSEEN));
+    }
+
+    /// To be called before the first [`Remaps::prepare`] of a batch: drops what is gone once there are twice as many as
+    /// were left the last time, for decoders start dictionaries anew.
+    pub(super) fn begin(&mut self) {
+        if self.known.len() >= self.purge_at.max(MIN_PURGE) {
+            self.purge();
+        }
     }
 
     /// Makes sure that every key of `rows` has its text id; returns the place of the column's remap.
@@ -77,6 +90,7 @@ impl Remaps {
     /// Drops the remaps of dictionaries that nobody else holds any more.
     pub(super) fn purge(&mut self) {
         self.known.retain(|remap| remap.dictionary.strong_count() > 0);
+        self.purge_at = 2 * self.known.len();
     }
 }
 
@@ -86,5 +100,31 @@ pub(super) fn text_id(texts: &[u32], key: u32) -> u32 {
     match texts.get(key as usize) {
         Some(&id) if id != UNSEEN => id,
         _ => NO_TEXT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(dictionary: &Arc<Dictionary>) -> TextColumn {
+        TextColumn { keys: vec![0], dictionary: Arc::clone(dictionary) }
+    }
+
+    #[test]
+    fn dictionaries_that_are_gone_are_forgotten_under_way() {
+        let (mut remaps, mut texts) = (Remaps::default(), Texts::default());
+        let lasting = Arc::new(Dictionary::default());
+        lasting.push("lasting");
+        for number in 0..1000 {
+            let passing = Arc::new(Dictionary::default());
+            passing.push(&number.to_string());
+            remaps.begin();
+            let place = remaps.prepare(&mut texts, &column(&lasting), 0..1);
+            assert_eq!(text_id(remaps.texts(place), 0), texts.intern("lasting"));
+            let place = remaps.prepare(&mut texts, &column(&passing), 0..1);
+            assert_eq!(text_id(remaps.texts(place), 0), texts.intern(&number.to_string()));
+            assert!(remaps.known.len() <= MIN_PURGE + 1, "{}", remaps.known.len());
+        }
     }
 }

@@ -215,10 +215,15 @@ impl Gate {
 
     /// Lets the partition pass whatever else holds it, while a decided range is being read again.
     pub fn set_urgent(&self, urgent: bool) {
-        self.urgent.store(urgent, Ordering::Relaxed);
-        if urgent {
+        if !self.urgent.swap(urgent, Ordering::Relaxed) && urgent {
             self.waker.wake();
         }
+    }
+
+    /// Whether [`Gate::set_urgent`] is in force.
+    #[cfg(test)]
+    pub fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Relaxed)
     }
 
     pub(super) fn enter(&self, bytes: usize) {

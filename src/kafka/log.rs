@@ -10,7 +10,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::native::client::topic_id;
 use super::poller::GroupContext;
@@ -29,6 +29,8 @@ pub struct KafkaLog {
     admin: Arc<AdminClient<DefaultClientContext>>,
     config: ClientConfig,
     slots: Arc<Semaphore>,
+    /// Those of questions to a partition's leader, which may be away while the others answer.
+    leader_slots: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -45,25 +47,30 @@ impl KafkaLog {
     pub fn new(consumer: Arc<BaseConsumer<GroupContext>>, config: &ClientConfig) -> anyhow::Result<Self> {
         // Questions may come before the consumer's queue is served for the first time.
         provide(consumer.client(), config)?;
-        let slots = Arc::new(Semaphore::new(AT_ONCE));
-        Ok(Self { consumer, admin: Arc::new(config.create()?), config: config.clone(), slots })
+        let [slots, leader_slots] = [(); 2].map(|()| Arc::new(Semaphore::new(AT_ONCE)));
+        Ok(Self { consumer, admin: Arc::new(config.create()?), config: config.clone(), slots, leader_slots })
     }
 
     /// Runs a blocking call of librdkafka off the actors' threads.
     async fn ask<T: Send + 'static>(
         &self,
+        slots: &Arc<Semaphore>,
         question: impl FnOnce(&BaseConsumer<GroupContext>) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
         let consumer = Arc::clone(&self.consumer);
-        // Others wait as long for a broker that is away: this one need not ask to know.
-        let slot = tokio::time::timeout(TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await;
-        let slot = slot.map_err(|_| unavailable("no answer to the questions before this one"))?;
+        let slot = slot(slots).await?;
         let answering = tokio::task::spawn_blocking(move || {
             let _slot = slot;
             question(&consumer)
         });
         answering.await.map_err(unavailable)?
     }
+}
+
+/// Waits for the questions before; as long as one may take, for then the broker is away for this one, too.
+async fn slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, LogError> {
+    let slot = tokio::time::timeout(TIMEOUT, Arc::clone(slots).acquire_owned()).await;
+    slot.map_err(|_| unavailable("no answer to the questions before this one"))?.map_err(unavailable)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> LogError {
@@ -83,7 +90,7 @@ fn parse_hint_metadata(metadata: &str) -> Option<i64> {
 impl Log for KafkaLog {
     async fn bounds(&self, partition: &TopicPartition) -> Result<LogBounds, LogError> {
         let partition = partition.clone();
-        self.ask(move |consumer| {
+        self.ask(&self.leader_slots, move |consumer| {
             let bounds = consumer.fetch_watermarks(&partition.topic, partition.partition, TIMEOUT);
             let (start, end) = bounds.map_err(unavailable)?;
             Ok(LogBounds { start, end })
@@ -94,7 +101,7 @@ impl Log for KafkaLog {
     async fn identity(&self, topic: &str) -> Result<TopicIdentity, LogError> {
         let topic = topic.to_owned();
         let config = self.config.clone();
-        self.ask(move |consumer| {
+        self.ask(&self.slots, move |consumer| {
             // Nobody serves the queue of a consumer that only reads the log again; this is asked at each of its partitions.
             provide(consumer.client(), &config).map_err(unavailable)?;
             let topic_id =
@@ -138,7 +145,7 @@ impl Log for KafkaLog {
 
     async fn partitions(&self, topic: &str) -> Result<usize, LogError> {
         let topic = topic.to_owned();
-        self.ask(move |consumer| {
+        self.ask(&self.slots, move |consumer| {
             let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT).map_err(unavailable)?;
             let found =
                 metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
@@ -149,7 +156,7 @@ impl Log for KafkaLog {
 
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {
         let partition = partition.clone();
-        self.ask(move |consumer| {
+        self.ask(&self.slots, move |consumer| {
             let mut list = TopicPartitionList::new();
             list.add_partition(&partition.topic, partition.partition);
             let answer = consumer.committed_offsets(list, TIMEOUT).map_err(unavailable)?;
@@ -180,6 +187,17 @@ impl Log for KafkaLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_too_long_for_the_questions_before_has_no_answer_either() {
+        let slots = Arc::new(Semaphore::new(1));
+        let first = slot(&slots).await.expect("nobody is before it");
+        let asked = tokio::time::Instant::now();
+        assert!(matches!(slot(&slots).await, Err(LogError::Unavailable(_))));
+        assert_eq!(asked.elapsed(), TIMEOUT);
+        drop(first);
+        assert!(slot(&slots).await.is_ok());
+    }
 
     #[test]
     fn hint_metadata_round_trips_and_foreign_metadata_is_no_hint() {

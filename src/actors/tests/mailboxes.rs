@@ -41,17 +41,58 @@ fn a_budget_that_is_full_holds_the_log_back() {
     });
 }
 
+/// An engine that finishes a decided range and hangs at it, having read what it may.
+async fn finishing(adjust: impl FnOnce(&mut Settings)) -> Engine {
+    let engine = Engine::start(2000, adjust);
+    arm("uploader.write", Fault::Panic);
+    arm("chain.receipt", Fault::Hang);
+    engine.assign().await;
+    wait_until("finishing what was decided", || !is_armed("chain.receipt")).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(engine.restarts("uploader"), 1);
+    engine
+}
+
 #[test]
-fn while_a_decided_range_is_finished_no_more_is_read_than_otherwise() {
+fn while_a_decided_range_is_finished_deliveries_wait_for_room() {
+    with_paused_clock(|| async {
+        // Of 2,000 records, which the budget would take.
+        let engine = finishing(|settings| settings.lake.max_batch_bytes = 16 << 10).await;
+        let taken = engine.board.partition(&engine.partition).taken();
+        assert!(taken < Some(1000), "{taken:?}");
+        engine.drain().await;
+        engine.check_lake().await;
+    });
+}
+
+#[test]
+fn while_a_decided_range_is_finished_reading_waits_for_memory() {
+    with_paused_clock(|| async {
+        let engine = finishing(|settings| {
+            settings.memory.budget = 64 << 10;
+            settings.lake.max_batch_bytes = 64 << 20;
+        })
+        .await;
+        let taken = engine.board.partition(&engine.partition).taken();
+        assert!(taken < Some(1000) && engine.budget.is_full(), "{taken:?}");
+        engine.drain().await;
+        engine.check_lake().await;
+    });
+}
+
+#[test]
+fn a_gate_that_a_predecessor_closed_is_opened_for_the_rest_of_a_decided_range() {
     with_paused_clock(|| async {
         let engine = Engine::start(2000, |settings| settings.memory.budget = 64 << 10);
         arm("uploader.write", Fault::Panic);
-        arm("chain.receipt", Fault::Hang);
         engine.assign().await;
-        wait_until("finishing what was decided", || !is_armed("chain.receipt")).await;
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        assert_eq!(engine.restarts("uploader"), 1);
-        assert!(engine.budget.used() < 128 << 10, "{} bytes", engine.budget.used());
+        wait_until("the failure", || !is_armed("uploader.write")).await;
+        arm("consumer.deliver", Fault::Hang);
+        let status = engine.board.partition(&engine.partition);
+        let gate = status.gate().expect("a gate");
+        wait_until("the range being read again", || gate.is_urgent()).await;
+        gate.set_urgent(false);
+        wait_until("the gate being opened anew", || gate.is_urgent()).await;
         engine.drain().await;
         engine.check_lake().await;
     });

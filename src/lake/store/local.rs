@@ -42,6 +42,8 @@ struct Inner {
     writer: String,
     written: AtomicU64,
     folders: Mutex<Folders>,
+    /// Held while folders are synced. Who asks meanwhile for names that are just being made durable has to wait for that.
+    syncing: Mutex<()>,
 }
 
 /// Which folders `sync` must sync.
@@ -66,8 +68,13 @@ impl LocalStore {
         let writer = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
         File::create_new(temporary.join(&writer))?;
         fs::remove_file(temporary.join(&writer))?;
-        let inner =
-            Inner { root, writer, written: AtomicU64::new(0), folders: Mutex::new(Folders::default()) };
+        let inner = Inner {
+            root,
+            writer,
+            written: AtomicU64::new(0),
+            folders: Mutex::default(),
+            syncing: Mutex::default(),
+        };
         Ok(LocalStore { inner: Arc::new(inner), slots: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
@@ -224,6 +231,7 @@ impl Inner {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut touched = std::mem::take(&mut self.lock().touched);
         let outcome = touched.iter().try_for_each(|folder| File::open(self.root.join(folder))?.sync_all());
         let mut folders = self.lock();
@@ -410,6 +418,23 @@ mod tests {
         fs::remove_dir_all(root.path().join("a/b/d")).unwrap();
         assert!(store.sync().await.is_err());
         assert_eq!(touched(), ["a/b", "a/b/c", "a/b/d"]);
+    }
+
+    #[test]
+    fn a_sync_waits_for_the_one_that_is_at_the_same_folders() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = LocalStore::open(root.path().into()).unwrap().inner;
+        inner.create("a/1", b"").unwrap();
+        let first = inner.syncing.lock().unwrap();
+        assert!(!std::mem::take(&mut inner.lock().touched).is_empty());
+        let (told, ended) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| told.send(inner.sync().is_ok()));
+            let early = ended.recv_timeout(Duration::from_millis(50));
+            assert!(early.is_err(), "names that are not durable yet were said to be");
+            drop(first);
+            assert!(ended.recv().unwrap());
+        });
     }
 
     #[tokio::test]

@@ -252,7 +252,13 @@ impl Builder {
     }
 
     /// The batch with the rows that wait, its range ended at `end`.
-    pub(super) fn finish(mut self, rows: &mut Rows, source: Arc<Source>, end: i64) -> EventBatch {
+    pub(super) fn finish(
+        mut self,
+        rows: &mut Rows,
+        source: Arc<Source>,
+        end: i64,
+        new_text_bytes: usize,
+    ) -> EventBatch {
         self.take(rows);
         let present = self.present;
         let mut columns = Vec::with_capacity(MAX_FIELDS);
@@ -282,7 +288,7 @@ impl Builder {
             columns: columns.into_iter().map(|(_, column)| column).collect(),
             extra: self.extra,
             rejected: self.rejected,
-            new_text_bytes: 0,
+            new_text_bytes,
         }
     }
 }

@@ -95,7 +95,7 @@ pub struct Decoder {
     last_rows: usize,
     fast_path: bool,
     share: DictionaryShare,
-    /// Bytes of the dictionaries' texts when the batch began.
+    /// Bytes of the dictionaries' texts when the batch before was finished.
     text_bytes: usize,
 }
 
@@ -142,6 +142,7 @@ impl Decoder {
         self.plan.privacy = privacy;
         self.scratch.forget();
         self.interners = self.plan.interners();
+        self.text_bytes = 0;
         self.builder = Builder::new(&self.plan, &self.interners, 0, 0);
         self
     }
@@ -156,8 +157,6 @@ impl Decoder {
     /// Begins a batch at offset `start`, dropping one that was not finished; `expected` rows is a capacity hint
     /// (0: as many as the last batch had).
     pub fn begin(&mut self, start: i64, expected: usize) {
-        self.keep_to_share();
-        self.text_bytes = self.all_text_bytes();
         self.rows.clear();
         let rows = if expected == 0 { self.last_rows } else { expected };
         self.builder = Builder::new(&self.plan, &self.interners, start, rows);
@@ -207,11 +206,12 @@ impl Decoder {
 
     /// Ends the batch: its range is `[start, end)`. An empty batch then stands begun at `end`.
     pub fn finish(&mut self, end: i64) -> EventBatch {
+        let new_text_bytes = self.all_text_bytes() - self.text_bytes;
+        self.keep_to_share();
+        self.text_bytes = self.all_text_bytes();
         let next = Builder::new(&self.plan, &self.interners, end, 0);
-        let mut batch =
-            std::mem::replace(&mut self.builder, next).finish(&mut self.rows, Arc::clone(&self.source), end);
-        let text_bytes = self.all_text_bytes();
-        batch.new_text_bytes = text_bytes - std::mem::replace(&mut self.text_bytes, text_bytes);
+        let batch = std::mem::replace(&mut self.builder, next);
+        let batch = batch.finish(&mut self.rows, Arc::clone(&self.source), end, new_text_bytes);
         self.last_rows = batch.rows();
         batch
     }

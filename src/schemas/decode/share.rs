@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes that the dictionaries of all decoders together may hold, with the tables that texts are looked up in. Each
-/// decoder has an equal share; one that is past it when a batch begins starts its largest dictionaries anew.
+/// decoder has an equal share; one that is past it at the end of a batch starts its largest dictionaries anew.
 #[derive(Debug)]
 pub struct DictionaryBudget {
     limit: usize,
