@@ -53,7 +53,7 @@ def test_a_topic_that_grows_is_read_whole(cluster, tmp_path):
         cluster.grow("growing", 4)
         cluster.send("growing", range(200, 600))
         lake.catches_up()
-        assert lake.line(3)["head"] == 100
+        wait_until(lambda: (lake.line(3) or {}).get("head") == 100, "the status of a partition that was added", PATIENCE)
         process.stop(PATIENCE)
     cluster.grow("growing", 5)
     cluster.send("growing", range(600, 1000))
