@@ -108,7 +108,7 @@ class Lake:
         model = ["--users", "60", "--start", "2024-05-06T00:00:00Z", "--end", "2024-05-06T06:40:00Z"]
         subprocess.run([binary(), "simulate", *model, "--output", folder / "input"], check=True)
         self.engine = Engine(broker, folder / "engine", windows__idle_after="1s", lake__upload_interval="1s")
-        self.early, self.late = {}, {}
+        self.early, self.late, self.sent = {}, {}, 0
         six = int(DAY.replace(hour=6).timestamp() * 1000)
         for topic in markers.TOPICS:
             lines = (folder / "input" / f"{topic}.jsonl").read_text().splitlines(keepends=True)
@@ -123,11 +123,21 @@ class Lake:
     def take(self, files, hour):
         """Has the engine write these files, until it has marked an hour as complete."""
         replay(self.broker, self.folder, files, PARTITIONS)
+        self.sent += sum(len(path.read_text().splitlines()) for paths in files.values() for path in paths)
         lake = markers.LocalLake(self.engine.lake)
+        # A partition that the ledger does not know yet is not waited for.
+        done = lambda: self.written() == self.sent and not markers.waiting_for(lake, DAY.replace(hour=hour))
         with self.engine.start("run") as running:
-            wait_until(lambda: running.poll() or not markers.waiting_for(lake, DAY.replace(hour=hour)), "markers")
+            wait_until(lambda: running.poll() or done(), "markers")
             running.send(signal.SIGTERM)
             running.succeed(60)
+
+    def written(self):
+        """Records behind receipts."""
+        ends = {}
+        for receipt in self.engine.lake.glob("ledger/v1/*/e001/p*/*.done.json"):
+            ends[receipt.parent] = max(ends.get(receipt.parent, 0), json.loads(receipt.read_text())["end"])
+        return sum(ends.values())
 
     def arrive(self):
         self.take(self.late, hour=5)
