@@ -8,6 +8,7 @@
 
 pub mod actors;
 pub mod allocator;
+pub mod blocking;
 pub mod charts;
 pub mod cli;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]

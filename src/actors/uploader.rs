@@ -310,7 +310,6 @@ impl Uploader {
     /// Another writer decided a longer range: it must be read whole first.
     fn adopted_longer(&mut self, decision: Decision, ctx: &mut Context<Self>) {
         tracing::info!(partition = %self.partition, start = decision.start, end = decision.end, "a longer range is adopted");
-        self.around.gate.set_urgent(true);
         self.unfinished = Some(Unfinished { survivors_from: decision.start, decision });
         self.consider(false, ctx);
     }

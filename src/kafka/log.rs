@@ -10,17 +10,15 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::native::client::topic_id;
 use super::poller::GroupContext;
 use super::token::provide;
 use super::{CommittedOffset, Log, LogBounds, LogError, TopicIdentity, TopicPartition};
+use crate::blocking::{AT_ONCE, Place, Places};
 
 /// Longest wait for one answer of the broker; the callers try again.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Questions at a time, each on a thread of its own, which costs memory; an answer takes milliseconds.
-const AT_ONCE: usize = 16;
 
 /// [`Log`] over a real broker, sharing the group's consumer.
 #[derive(Clone)]
@@ -28,9 +26,9 @@ pub struct KafkaLog {
     consumer: Arc<BaseConsumer<GroupContext>>,
     admin: Arc<AdminClient<DefaultClientContext>>,
     config: ClientConfig,
-    slots: Arc<Semaphore>,
+    places: Places,
     /// Those of questions to a partition's leader, which may be away while the others answer.
-    leader_slots: Arc<Semaphore>,
+    leader_places: Places,
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -47,30 +45,31 @@ impl KafkaLog {
     pub fn new(consumer: Arc<BaseConsumer<GroupContext>>, config: &ClientConfig) -> anyhow::Result<Self> {
         // Questions may come before the consumer's queue is served for the first time.
         provide(consumer.client(), config)?;
-        let [slots, leader_slots] = [(); 2].map(|()| Arc::new(Semaphore::new(AT_ONCE)));
-        Ok(Self { consumer, admin: Arc::new(config.create()?), config: config.clone(), slots, leader_slots })
+        let [places, leader_places] = [(); 2].map(|()| Places::new(AT_ONCE));
+        Ok(Self {
+            consumer,
+            admin: Arc::new(config.create()?),
+            config: config.clone(),
+            places,
+            leader_places,
+        })
     }
 
     /// Runs a blocking call of librdkafka off the actors' threads.
     async fn ask<T: Send + 'static>(
         &self,
-        slots: &Arc<Semaphore>,
+        places: &Places,
         question: impl FnOnce(&BaseConsumer<GroupContext>) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
         let consumer = Arc::clone(&self.consumer);
-        let slot = slot(slots).await?;
-        let answering = tokio::task::spawn_blocking(move || {
-            let _slot = slot;
-            question(&consumer)
-        });
-        answering.await.map_err(unavailable)?
+        place(places).await?.run(move || question(&consumer)).await.map_err(unavailable)?
     }
 }
 
 /// Waits for the questions before; as long as one may take, for then the broker is away for this one, too.
-async fn slot(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, LogError> {
-    let slot = tokio::time::timeout(TIMEOUT, Arc::clone(slots).acquire_owned()).await;
-    slot.map_err(|_| unavailable("no answer to the questions before this one"))?.map_err(unavailable)
+async fn place(places: &Places) -> Result<Place, LogError> {
+    let place = tokio::time::timeout(TIMEOUT, places.place()).await;
+    place.map_err(|_| unavailable("no answer to the questions before this one"))
 }
 
 fn unavailable(error: impl std::fmt::Display) -> LogError {
@@ -90,7 +89,7 @@ fn parse_hint_metadata(metadata: &str) -> Option<i64> {
 impl Log for KafkaLog {
     async fn bounds(&self, partition: &TopicPartition) -> Result<LogBounds, LogError> {
         let partition = partition.clone();
-        self.ask(&self.leader_slots, move |consumer| {
+        self.ask(&self.leader_places, move |consumer| {
             let bounds = consumer.fetch_watermarks(&partition.topic, partition.partition, TIMEOUT);
             let (start, end) = bounds.map_err(unavailable)?;
             Ok(LogBounds { start, end })
@@ -101,7 +100,7 @@ impl Log for KafkaLog {
     async fn identity(&self, topic: &str) -> Result<TopicIdentity, LogError> {
         let topic = topic.to_owned();
         let config = self.config.clone();
-        self.ask(&self.slots, move |consumer| {
+        self.ask(&self.places, move |consumer| {
             // Nobody serves the queue of a consumer that only reads the log again; this is asked at each of its partitions.
             provide(consumer.client(), &config).map_err(unavailable)?;
             let topic_id =
@@ -145,7 +144,7 @@ impl Log for KafkaLog {
 
     async fn partitions(&self, topic: &str) -> Result<usize, LogError> {
         let topic = topic.to_owned();
-        self.ask(&self.slots, move |consumer| {
+        self.ask(&self.places, move |consumer| {
             let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT).map_err(unavailable)?;
             let found =
                 metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
@@ -156,7 +155,7 @@ impl Log for KafkaLog {
 
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {
         let partition = partition.clone();
-        self.ask(&self.slots, move |consumer| {
+        self.ask(&self.places, move |consumer| {
             let mut list = TopicPartitionList::new();
             list.add_partition(&partition.topic, partition.partition);
             let answer = consumer.committed_offsets(list, TIMEOUT).map_err(unavailable)?;
@@ -190,13 +189,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_too_long_for_the_questions_before_has_no_answer_either() {
-        let slots = Arc::new(Semaphore::new(1));
-        let first = slot(&slots).await.expect("nobody is before it");
+        let places = Places::new(1);
+        let first = place(&places).await.expect("nobody is before it");
         let asked = tokio::time::Instant::now();
-        assert!(matches!(slot(&slots).await, Err(LogError::Unavailable(_))));
+        assert!(matches!(place(&places).await, Err(LogError::Unavailable(_))));
         assert_eq!(asked.elapsed(), TIMEOUT);
         drop(first);
-        assert!(slot(&slots).await.is_ok());
+        assert!(place(&places).await.is_ok());
     }
 
     #[test]

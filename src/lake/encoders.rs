@@ -2,16 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
-
 use super::codec::CodecError;
 use super::encode::Encoder;
 use super::parquet::failed;
+use crate::blocking::Places;
 
 /// Encoders for a limited number of jobs at once, on threads where blocking is allowed.
 #[derive(Debug)]
 pub struct Encoders {
-    slots: Semaphore,
+    places: Places,
     level: i32,
     idle: Mutex<Vec<Encoder>>,
 }
@@ -19,7 +18,7 @@ pub struct Encoders {
 impl Encoders {
     /// At most `slots` jobs at once; `level` is zstd's, 1 to 19.
     pub fn new(slots: usize, level: i32) -> Self {
-        Self { slots: Semaphore::new(slots.max(1)), level, idle: Mutex::new(Vec::new()) }
+        Self { places: Places::new(slots), level, idle: Mutex::new(Vec::new()) }
     }
 
     /// Runs `work` with an encoder as soon as one is free; `what` is named in an error.
@@ -32,13 +31,13 @@ impl Encoders {
         work: impl FnOnce(&mut Encoder) -> Result<T, CodecError> + Send + 'static,
     ) -> Result<T, CodecError> {
         let lost = |cause: String| CodecError { name: what.clone(), cause };
-        let _slot = self.slots.acquire().await.map_err(|error| lost(error.to_string()))?;
+        let place = self.places.place().await;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut encoder = match idle {
             Some(encoder) => encoder,
             None => Encoder::with_level(self.level).map_err(|error| failed(&what, error))?,
         };
-        let job = tokio::task::spawn_blocking(move || {
+        let job = place.run(move || {
             let result = work(&mut encoder);
             (encoder, result)
         });

@@ -40,7 +40,7 @@ impl Values {
         self.ends.is_empty()
     }
 
-    /// Bytes that the strings take, their ends included.
+    /// Bytes that the strings take, their ends included. They only become more.
     pub fn text_bytes(&self) -> usize {
         self.bytes.len() + size_of_val(self.ends.as_slice())
     }

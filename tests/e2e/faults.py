@@ -5,7 +5,7 @@ import threading
 
 import duckdb
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import Engine, wait_until
 from lake import objects
@@ -62,8 +62,7 @@ class Cluster:
 
     def grow(self, topic, partitions):
         """Adds partitions to a topic, up to so many."""
-        [grown] = self.admin.create_partitions([NewPartitions(topic, partitions)]).values()
-        grown.result(30)
+        self.broker.add_partitions(topic, partitions)
         # The old one would hear of them minutes later.
         self.producer = Producer(self.config)
         self.partitions[topic] = partitions
@@ -168,8 +167,7 @@ class Lake(Engine):
 
     def head(self, partition=0):
         """End of the last receipted range."""
-        receipts = sorted(self.lake.glob(f"ledger/v1/{self.topic}/e001/p{partition:05}/*.done.json"))
-        return json.loads(receipts[-1].read_text())["end"] if receipts else 0
+        return self.head_of(self.topic, partition)
 
     def catches_up(self, deadline=PATIENCE, partitions=None):
         """Waits until all that was sent (to these partitions) is behind receipts."""

@@ -366,6 +366,11 @@ class Engine:
         """Files in the ledger, decisions and receipts."""
         return sum(1 for _ in self.lake.glob("ledger/v1/*/*/p*/*.json"))
 
+    def head_of(self, topic, partition):
+        """End of a partition's last receipted range."""
+        receipts = sorted(self.lake.glob(f"ledger/v1/{topic}/e001/p{partition:05}/*.done.json"))
+        return json.loads(receipts[-1].read_text())["end"] if receipts else 0
+
     def verify(self, *flags, code=0):
         """Runs `verify`, which must end with `code` (by default: find nothing); gives what it printed."""
         log = self.folder / "verify.log"

@@ -10,18 +10,15 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 use super::walk::{Walk, described};
 use super::{Created, ObjectMeta, Page, Store, StoreError, name};
+use crate::blocking::{AT_ONCE, Places};
 
 /// Folder below the root that holds half-written files; it is no part of the lake.
 pub(super) const TEMPORARY: &str = ".tmp";
 /// Older files in the temporary folder belong to writers that died.
 const STALE: Duration = Duration::from_secs(24 * 3600);
-/// File operations at a time, each on a thread of its own: more wait for the same disk, and a thread costs memory for its
-/// stack and for what the allocator keeps for it.
-const AT_ONCE: usize = 16;
 /// Objects in one page of a listing.
 const PAGE: usize = 1000;
 
@@ -32,7 +29,7 @@ const PAGE: usize = 1000;
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     inner: Arc<Inner>,
-    slots: Arc<Semaphore>,
+    places: Places,
 }
 
 #[derive(Debug)]
@@ -75,7 +72,7 @@ impl LocalStore {
             folders: Mutex::default(),
             syncing: Mutex::default(),
         };
-        Ok(LocalStore { inner: Arc::new(inner), slots: Arc::new(Semaphore::new(AT_ONCE)) })
+        Ok(LocalStore { inner: Arc::new(inner), places: Places::new(AT_ONCE) })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -85,12 +82,7 @@ impl LocalStore {
         work: impl FnOnce(&Inner) -> io::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
-        let slot = Arc::clone(&self.slots).acquire_owned().await;
-        let working = tokio::task::spawn_blocking(move || {
-            // Held by the work, which goes on where nobody waits for it any more.
-            let _slot = slot;
-            work(&inner)
-        });
+        let working = self.places.place().await.run(move || work(&inner));
         let outcome = working.await.map_err(|stopped| StoreError::Transient {
             op,
             name: name.into(),
@@ -355,30 +347,6 @@ mod tests {
         }
         LocalStore::open(root.path().into()).unwrap();
         assert_eq!(files(&temporary), ["young"]);
-    }
-
-    #[tokio::test]
-    async fn threads_do_not_grow_with_the_operations_that_wait() {
-        use std::sync::Barrier;
-        use std::sync::atomic::AtomicUsize;
-
-        let root = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(root.path().into()).unwrap();
-        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        // None goes on before as many as may be are at work.
-        let meeting = Arc::new(Barrier::new(AT_ONCE));
-        let operation = |_| {
-            let (running, most, meeting) = (Arc::clone(&running), Arc::clone(&most), Arc::clone(&meeting));
-            store.blocking("read", "an object", move |_| {
-                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                meeting.wait();
-                running.fetch_sub(1, Ordering::SeqCst);
-                Ok(())
-            })
-        };
-        let all = futures::future::join_all((0..8 * AT_ONCE).map(operation)).await;
-        assert!(all.into_iter().all(|outcome| outcome.is_ok()));
-        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
     }
 
     #[tokio::test]

@@ -174,6 +174,8 @@ pub(super) struct Builder {
     texts: Vec<Filling<u32>>,
     /// One for each of `texts`.
     dictionaries: Vec<Arc<Dictionary>>,
+    /// Bytes of their texts when the batch began.
+    text_bytes: usize,
     integers: Vec<Filling<i64>>,
     floats: Vec<Filling<f64>>,
     bools: Vec<Filling<bool>>,
@@ -185,7 +187,7 @@ impl Builder {
     /// An empty batch from offset `start` with room for `rows` rows.
     pub(super) fn new(plan: &Plan, interners: &Interners, start: i64, rows: usize) -> Self {
         let texts: Vec<Filling<u32>> = fillings(plan, &[FieldType::Text], rows);
-        let dictionaries = texts.iter().map(|text| dictionary(plan, interners, text.index)).collect();
+        let dictionaries: Vec<_> = texts.iter().map(|text| dictionary(plan, interners, text.index)).collect();
         Self {
             start,
             offsets: Vec::with_capacity(rows),
@@ -193,6 +195,7 @@ impl Builder {
             hashes: Vec::with_capacity(rows),
             present: Vec::with_capacity(rows),
             texts,
+            text_bytes: text_bytes(&dictionaries),
             dictionaries,
             integers: fillings(plan, &[FieldType::Int64, FieldType::TimestampMs], rows),
             floats: fillings(plan, &[FieldType::Float64], rows),
@@ -252,14 +255,9 @@ impl Builder {
     }
 
     /// The batch with the rows that wait, its range ended at `end`.
-    pub(super) fn finish(
-        mut self,
-        rows: &mut Rows,
-        source: Arc<Source>,
-        end: i64,
-        new_text_bytes: usize,
-    ) -> EventBatch {
+    pub(super) fn finish(mut self, rows: &mut Rows, source: Arc<Source>, end: i64) -> EventBatch {
         self.take(rows);
+        let new_text_bytes = text_bytes(&self.dictionaries) - self.text_bytes;
         let present = self.present;
         let mut columns = Vec::with_capacity(MAX_FIELDS);
         for (text, dictionary) in self.texts.into_iter().zip(self.dictionaries) {
@@ -304,6 +302,10 @@ fn validity(present: &[u32], index: usize) -> Validity {
         validity.push(row & bit != 0);
     }
     validity
+}
+
+fn text_bytes(dictionaries: &[Arc<Dictionary>]) -> usize {
+    dictionaries.iter().map(|dictionary| dictionary.read().text_bytes()).sum()
 }
 
 /// The dictionary of a text column: its own interner's or, for a derived column, its origin's raw one.

@@ -95,8 +95,6 @@ pub struct Decoder {
     last_rows: usize,
     fast_path: bool,
     share: DictionaryShare,
-    /// Bytes of the dictionaries' texts when the batch before was finished.
-    text_bytes: usize,
 }
 
 /// Bytes for the dictionaries of a decoder that shares with none.
@@ -123,7 +121,6 @@ impl Decoder {
             last_rows: 0,
             fast_path: true,
             share: DictionaryBudget::new(OWN_DICTIONARIES).join(),
-            text_bytes: 0,
         }
     }
 
@@ -142,7 +139,6 @@ impl Decoder {
         self.plan.privacy = privacy;
         self.scratch.forget();
         self.interners = self.plan.interners();
-        self.text_bytes = 0;
         self.builder = Builder::new(&self.plan, &self.interners, 0, 0);
         self
     }
@@ -171,10 +167,6 @@ impl Decoder {
             *interner = self.plan.interner(index);
             self.scratch.forget();
         }
-    }
-
-    fn all_text_bytes(&self) -> usize {
-        self.interners.iter().flatten().map(TextInterner::text_bytes).sum()
     }
 
     /// Decodes one record into the batch: as a row, or as a rejected record. Records come in offset order;
@@ -206,12 +198,10 @@ impl Decoder {
 
     /// Ends the batch: its range is `[start, end)`. An empty batch then stands begun at `end`.
     pub fn finish(&mut self, end: i64) -> EventBatch {
-        let new_text_bytes = self.all_text_bytes() - self.text_bytes;
         self.keep_to_share();
-        self.text_bytes = self.all_text_bytes();
         let next = Builder::new(&self.plan, &self.interners, end, 0);
-        let batch = std::mem::replace(&mut self.builder, next);
-        let batch = batch.finish(&mut self.rows, Arc::clone(&self.source), end, new_text_bytes);
+        let batch =
+            std::mem::replace(&mut self.builder, next).finish(&mut self.rows, Arc::clone(&self.source), end);
         self.last_rows = batch.rows();
         batch
     }
