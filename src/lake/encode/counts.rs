@@ -150,10 +150,12 @@ impl Encoder {
     ) -> Result<EncodedObject, EncodeError> {
         let columns = table.columns();
         let mut file = FileBuilder::new(&columns, &mut self.compressor, rows.len());
+        let mut values: Vec<i64> = Vec::with_capacity(rows.len().min(ROW_GROUP_ROWS));
         for group in rows.chunks(ROW_GROUP_ROWS) {
             for (index, spec) in columns.iter().enumerate() {
                 self.column.begin(&mut file, *spec);
-                let values: Vec<i64> = group.iter().filter_map(|row| row.get(index).copied()).collect();
+                values.clear();
+                values.extend(group.iter().filter_map(|row| row.get(index).copied()));
                 if spec.kind == super::schema::ColumnType::Text {
                     self.column.ranked_texts(&values, counts, spec.name)?;
                     self.column.buffers.write_texts(&mut file)?;
