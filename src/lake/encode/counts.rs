@@ -107,8 +107,12 @@ fn dates(rows: &[Row]) -> Vec<String> {
     days(rows).map(|(day, _)| date_of(day)).collect()
 }
 
+/// The rows of one date, found by halving: in a back-fill there are hundreds of dates.
 fn on_date<'a>(rows: &'a [Row], date: &str) -> &'a [Row] {
-    days(rows).find(|(day, _)| date_of(*day) == date).map_or(&[], |(_, rows)| rows)
+    let date_of = |row: &Row| date_of(row[0].div_euclid(MS_PER_DAY));
+    let start = rows.partition_point(|row| date_of(row).as_str() < date);
+    let rows = rows.get(start..).unwrap_or_default();
+    rows.get(..rows.partition_point(|row| date_of(row) == date)).unwrap_or_default()
 }
 
 impl Encoder {

@@ -21,6 +21,10 @@ const MAGIC: &[u8; 4] = b"PAR1";
 const USUAL_ROW_BYTES: usize = 28;
 const USUAL_FRAME_BYTES: usize = 8 << 10;
 
+/// A chunk of at most so many bytes is left as it is: zstd's frames would make it larger. Such are, in an hour of few
+/// rows, the columns that are the same in every row.
+const TOO_SMALL_TO_COMPRESS: usize = 64;
+
 /// Smallest and largest value and the null count of a column chunk, in Parquet's plain encoding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ChunkStats {
@@ -52,6 +56,7 @@ impl PageCompressor {
 /// The column chunk being written.
 struct OpenChunk {
     spec: ColumnSpec,
+    codec: CompressionCodec,
     start: usize,
     dictionary: bool,
     data_start: Option<usize>,
@@ -95,6 +100,7 @@ impl<'a> FileBuilder<'a> {
     pub(super) fn begin_chunk(&mut self, spec: ColumnSpec) {
         self.open = Some(OpenChunk {
             spec,
+            codec: CompressionCodec::ZSTD,
             start: self.body.len(),
             dictionary: false,
             data_start: None,
@@ -105,10 +111,18 @@ impl<'a> FileBuilder<'a> {
         });
     }
 
-    /// Writes the chunk's dictionary page: `values` in plain encoding, `count` of them.
-    pub(super) fn dictionary_page(&mut self, values: &[u8], count: usize) -> Result<(), EncodeError> {
+    /// Writes all of a chunk in dictionary encoding: its `distinct` values in plain encoding, then a data page of `rows`
+    /// rows, definition levels and indices.
+    pub(super) fn dictionary_pages(
+        &mut self,
+        values: &[u8],
+        distinct: usize,
+        page: &[u8],
+        rows: usize,
+    ) -> Result<(), EncodeError> {
+        self.choose_codec(values.len() + page.len());
         let header = DictionaryPageHeader {
-            num_values: self.count(count)?,
+            num_values: count(self.open.as_ref(), distinct)?,
             encoding: Encoding::PLAIN,
             is_sorted: None,
         };
@@ -116,18 +130,29 @@ impl<'a> FileBuilder<'a> {
         if let Some(chunk) = &mut self.open {
             chunk.dictionary = true;
         }
-        Ok(())
+        self.data_page(page, rows, Encoding::RLE_DICTIONARY)
     }
 
-    /// Writes one data page of `rows` rows: definition levels, then values in `encoding`.
-    pub(super) fn data_page(
-        &mut self,
-        page: &[u8],
-        rows: usize,
-        encoding: Encoding,
-    ) -> Result<(), EncodeError> {
+    /// Writes one data page of `rows` rows in plain encoding: definition levels, then values. Of a chunk's pages all but
+    /// the last are large.
+    pub(super) fn plain_page(&mut self, page: &[u8], rows: usize) -> Result<(), EncodeError> {
+        if self.open.as_ref().is_some_and(|chunk| chunk.data_pages == 0) {
+            self.choose_codec(page.len());
+        }
+        self.data_page(page, rows, Encoding::PLAIN)
+    }
+
+    fn choose_codec(&mut self, bytes: usize) {
+        if let Some(chunk) = &mut self.open
+            && bytes <= TOO_SMALL_TO_COMPRESS
+        {
+            chunk.codec = CompressionCodec::UNCOMPRESSED;
+        }
+    }
+
+    fn data_page(&mut self, page: &[u8], rows: usize, encoding: Encoding) -> Result<(), EncodeError> {
         let header = DataPageHeader {
-            num_values: self.count(rows)?,
+            num_values: count(self.open.as_ref(), rows)?,
             encoding,
             definition_level_encoding: Encoding::RLE,
             repetition_level_encoding: Encoding::RLE,
@@ -144,11 +169,6 @@ impl<'a> FileBuilder<'a> {
         Ok(())
     }
 
-    fn count(&self, size: usize) -> Result<i32, EncodeError> {
-        let column = self.open.as_ref().map_or("", |chunk| chunk.spec.name);
-        i32::try_from(size).map_err(|_| EncodeError::TooLarge { column, size })
-    }
-
     fn page(
         &mut self,
         kind: PageType,
@@ -156,12 +176,15 @@ impl<'a> FileBuilder<'a> {
         dictionary: Option<DictionaryPageHeader>,
         page: &[u8],
     ) -> Result<(), EncodeError> {
-        let uncompressed_page_size = self.count(page.len())?;
-        let compressed = self.compressor.compress(page)?.len();
+        let uncompressed_page_size = count(self.open.as_ref(), page.len())?;
+        let stored = match self.open.as_ref().map(|chunk| chunk.codec) {
+            Some(CompressionCodec::ZSTD) => self.compressor.compress(page)?,
+            _ => page,
+        };
         let header = PageHeader {
             type_: kind,
             uncompressed_page_size,
-            compressed_page_size: self.count(compressed)?,
+            compressed_page_size: count(self.open.as_ref(), stored.len())?,
             crc: None,
             data_page_header: data,
             index_page_header: None,
@@ -172,7 +195,7 @@ impl<'a> FileBuilder<'a> {
         let mut protocol = TCompactOutputProtocol::new(&mut self.body);
         header.write_to_out_protocol(&mut protocol).map_err(EncodeError::write)?;
         let header_size = self.body.len() - header_start;
-        self.body.extend_from_slice(&self.compressor.compressed);
+        self.body.extend_from_slice(stored);
         if let Some(chunk) = &mut self.open {
             chunk.uncompressed += header_size + page.len();
         }
@@ -229,6 +252,11 @@ impl<'a> FileBuilder<'a> {
     }
 }
 
+fn count(chunk: Option<&OpenChunk>, size: usize) -> Result<i32, EncodeError> {
+    let column = chunk.map_or("", |chunk| chunk.spec.name);
+    i32::try_from(size).map_err(|_| EncodeError::TooLarge { column, size })
+}
+
 fn column_chunk(chunk: OpenChunk, compressed: usize, stats: ChunkStats) -> ColumnChunk {
     let mut encodings = vec![Encoding::RLE, chunk.data_encoding];
     let mut pages = Vec::new();
@@ -246,7 +274,7 @@ fn column_chunk(chunk: OpenChunk, compressed: usize, stats: ChunkStats) -> Colum
         type_: chunk.spec.kind.physical(),
         encodings,
         path_in_schema: vec![chunk.spec.name.to_owned()],
-        codec: CompressionCodec::ZSTD,
+        codec: chunk.codec,
         num_values: chunk.values,
         total_uncompressed_size: chunk.uncompressed as i64,
         total_compressed_size: compressed as i64,

@@ -2,7 +2,6 @@
 //!
 //! Only PLAIN and RLE_DICTIONARY are used, in version 1 pages: what every reader understands.
 
-use parquet_format_safe::Encoding;
 use parquet2::encoding::hybrid_rle::{bitpacked_encode, encode_bool};
 use parquet2::encoding::uleb128;
 
@@ -173,6 +172,8 @@ pub(super) struct ColumnBuffers {
     pub words: Vec<u64>,
     pub bools: Vec<bool>,
     numbers: NumberDictionary,
+    /// A fixed-width column's dictionary page.
+    dictionary: Vec<u8>,
     page: Vec<u8>,
 }
 
@@ -189,8 +190,9 @@ impl ColumnBuffers {
     pub(super) fn write_texts(&mut self, file: &mut FileBuilder<'_>) -> Result<(), EncodeError> {
         let stats = self.texts.stats(self.levels.nulls());
         if self.texts_repeat() {
-            file.dictionary_page(&self.texts.plain, self.texts.len())?;
-            self.write_indices(file, self.texts.len())?;
+            let distinct = self.texts.len();
+            self.index_page(distinct)?;
+            file.dictionary_pages(&self.texts.plain, distinct, &self.page, self.levels.rows())?;
         } else {
             self.write_plain_texts(file)?;
         }
@@ -223,7 +225,7 @@ impl ColumnBuffers {
             for &index in indices.by_ref().take(self.levels.values_in(start, end)) {
                 self.page.extend_from_slice(self.texts.prefixed(index));
             }
-            file.data_page(&self.page, end - start, Encoding::PLAIN)?;
+            file.plain_page(&self.page, end - start)?;
             start = end;
         }
         Ok(())
@@ -253,18 +255,18 @@ impl ColumnBuffers {
         file: &mut FileBuilder<'_>,
         stats: ChunkStats,
     ) -> Result<(), EncodeError> {
-        self.page.clear();
+        let rows = self.levels.rows();
         if self.numbers.build(&self.words, &mut self.indices) {
-            let values = self.numbers.values();
-            append_words(values, &mut self.page);
-            file.dictionary_page(&self.page, values.len())?;
-            let distinct = values.len();
-            self.write_indices(file, distinct)?;
+            let distinct = self.numbers.values().len();
+            self.index_page(distinct)?;
+            self.dictionary.clear();
+            append_words(self.numbers.values(), &mut self.dictionary);
+            file.dictionary_pages(&self.dictionary, distinct, &self.page, rows)?;
         } else {
-            let rows = self.levels.rows();
+            self.page.clear();
             self.levels.encode(0, rows, &mut self.page)?;
             append_words(&self.words, &mut self.page);
-            file.data_page(&self.page, rows, Encoding::PLAIN)?;
+            file.plain_page(&self.page, rows)?;
         }
         file.end_chunk(stats);
         Ok(())
@@ -278,13 +280,12 @@ impl ColumnBuffers {
         rows: usize,
     ) -> Result<(), EncodeError> {
         let bytes = value.to_le_bytes();
-        file.dictionary_page(&bytes, 1)?;
         self.levels.push_valid(rows);
         self.page.clear();
         self.levels.encode(0, rows, &mut self.page)?;
         self.page.push(1);
         rle_run(rows, 0, &mut self.page);
-        file.data_page(&self.page, rows, Encoding::RLE_DICTIONARY)?;
+        file.dictionary_pages(&bytes, 1, &self.page, rows)?;
         file.end_chunk(ChunkStats { nulls: 0, min: Some(bytes.to_vec()), max: Some(bytes.to_vec()) });
         Ok(())
     }
@@ -295,25 +296,24 @@ impl ColumnBuffers {
         self.page.clear();
         self.levels.encode(0, rows, &mut self.page)?;
         bitpacked_encode(&mut self.page, self.bools.iter().copied()).map_err(EncodeError::write)?;
-        file.data_page(&self.page, rows, Encoding::PLAIN)?;
+        file.plain_page(&self.page, rows)?;
         let bound = |value: Option<bool>| value.map(|value| vec![u8::from(value)]);
         let (min, max) = (self.bools.iter().min().copied(), self.bools.iter().max().copied());
         file.end_chunk(ChunkStats { nulls: self.levels.nulls(), min: bound(min), max: bound(max) });
         Ok(())
     }
 
-    /// Writes the data page of a dictionary-encoded column: levels, then indices into `distinct` values.
-    fn write_indices(&mut self, file: &mut FileBuilder<'_>, distinct: usize) -> Result<(), EncodeError> {
-        let rows = self.levels.rows();
+    /// Makes the data page of a dictionary-encoded column: levels, then indices into `distinct` values.
+    fn index_page(&mut self, distinct: usize) -> Result<(), EncodeError> {
         let bits = index_bits(distinct);
         self.page.clear();
-        self.levels.encode(0, rows, &mut self.page)?;
+        self.levels.encode(0, self.levels.rows(), &mut self.page)?;
         self.page.push(bits as u8);
         if distinct == 1 {
             rle_run(self.indices.len(), 0, &mut self.page);
         } else {
             append_packed(&mut self.indices, bits, &mut self.page);
         }
-        file.data_page(&self.page, rows, Encoding::RLE_DICTIONARY)
+        Ok(())
     }
 }

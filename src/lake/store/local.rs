@@ -168,11 +168,11 @@ impl Inner {
         let parent = target.parent().unwrap_or(&self.root);
         if !parent.is_dir() {
             self.check_nothing_vanished(name)?;
+            fs::create_dir_all(parent).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
+                _ => error,
+            })?;
         }
-        fs::create_dir_all(parent).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
-            _ => error,
-        })?;
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let temporary = Temporary(self.root.join(TEMPORARY).join(format!("{}-{number}", self.writer)));
         let mut file = temporary.file()?;

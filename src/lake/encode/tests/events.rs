@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
 use arrow2::datatypes::{DataType, TimeUnit};
+use parquet2::compression::Compression;
 use parquet2::encoding::Encoding;
 use parquet2::statistics::{BinaryStatistics, PrimitiveStatistics};
 use proptest::prelude::*;
@@ -310,4 +311,30 @@ fn the_last_group_of_indices_is_whole() {
     let (bits, groups) = (3, 2);
     assert_eq!(values[..2], [bits, groups << 1 | 1]);
     assert_eq!(values.len(), 2 + usize::from(bits * groups));
+}
+
+#[test]
+fn what_zstd_would_make_larger_is_left_as_it_is() {
+    let kind = EventKind::Listen;
+    let mut rows = rows(kind, 300, 10);
+    for row in &mut rows {
+        row.fields[kind.index_of("ts").unwrap()] = Cell::Int(BASE_MS);
+        row.fields[kind.index_of("tag").unwrap()] = Cell::Null;
+        row.fields[kind.index_of("auth").unwrap()] = Cell::Text("Logged In".to_owned());
+        row.fields[kind.index_of("artist").unwrap()] = Cell::Text("long".repeat(100));
+    }
+    let body = &encode_all(kind, &one_segment(kind, &rows))[0].1.body;
+    let metadata = read_metadata(&mut Cursor::new(&body)).unwrap();
+    let chunks = metadata.row_groups[0].columns();
+    let chunk = |name: &str| chunks.iter().find(|c| c.descriptor().path_in_schema[0] == name).unwrap();
+    for name in ["kafka_partition", "tag", "auth"] {
+        assert_eq!(chunk(name).compression(), Compression::Uncompressed, "{name}");
+    }
+    for name in ["kafka_offset", "artist"] {
+        assert_eq!(chunk(name).compression(), Compression::Zstd, "{name}");
+        assert!(chunk(name).compressed_size() < chunk(name).uncompressed_size(), "{name}");
+    }
+    let refs: Vec<&Row> = rows.iter().collect();
+    let table: Vec<_> = read_table(body).into_iter().map(|(name, _, cells)| (name, cells)).collect();
+    assert_eq!(table, expected(kind, &refs));
 }
