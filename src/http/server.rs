@@ -106,10 +106,14 @@ pub fn serve(listen: SocketAddr, tls: Option<ServerConfig>, services: Services) 
     .client_request_timeout(REQUEST_TIMEOUT)
     .shutdown_timeout(SHUTDOWN_SECONDS)
     .disable_signals();
-    tracing::info!(%listen, tls = tls.is_some(), "http is served");
+    let is_tls = tls.is_some();
     let server = match tls {
         Some(tls) => server.bind_rustls_0_23(listen, tls)?,
         None => server.bind(listen)?,
     };
+    // Where port 0 is asked for, the system chooses one.
+    for address in server.addrs() {
+        tracing::info!(listen = %address, tls = is_tls, "http is served");
+    }
     Ok(server.run())
 }

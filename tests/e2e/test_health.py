@@ -1,6 +1,7 @@
 """Health by progress, the service manager's view, and clients that are too many or too slow."""
 
 import pathlib
+import re
 import resource
 import signal
 import socket
@@ -43,6 +44,18 @@ def test_the_service_manager_hears_of_start_progress_and_stop(broker, tmp_path):
             ended = process.wait(45)
             assert ended.code == 0 and time.monotonic() - began < 45, process.tail()
         engine.verify()
+
+
+def test_the_port_that_the_system_chose_is_told(broker, tmp_path):
+    engine = Engine(broker, tmp_path / "engine", http__listen="127.0.0.1:0", **QUICK)
+    with engine.start("run") as process:
+        told = wait_until(
+            lambda: re.search(r'"http is served","listen":"127\.0\.0\.1:(\d+)"', process.log.read_text()),
+            "the address to be told",
+        )
+        engine.port = int(told[1])
+        assert engine.port and engine.health("/livez")[0] == 200
+        process.stop()
 
 
 @pytest.fixture
