@@ -72,11 +72,17 @@ def spark(what):
     return command
 
 
+def bento(broker, topic, output):
+    variables = {"BROKER": broker.address, "TOPIC": topic, "OUTPUT": str(output)}
+    return [str(CACHE / "bento"), "-c", str(HERE / "bento" / "job.yaml")], variables
+
+
 PEERS = {
     "beatlytica": (engine, "lake/v1/*listen_events*/**/*.parquet"),
     "duckdb": (duckdb_file, "events/**/*.parquet"),
     "flink flat": (flink("flat"), "events/**/*"),
     "flink counts": (flink("counts"), "events/**/*"),
+    "bento": (bento, "events/**/*.parquet"),
     "spark flat": (spark("flat"), "events/**/*.parquet"),
     "spark counts": (spark("counts"), "events/**/*.parquet"),
     "spark python repair": (spark("python"), "events/**/*.parquet"),
