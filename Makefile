@@ -313,7 +313,7 @@ bench-recovery: bench-build ## Measure the time until an engine with a day of a 
 
 PEERS := .cache/peers
 
-$(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml $(wildcard benches/peers/bento/*)
+$(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml
 	@mkdir -p $(PEERS)
 	$(PYTHON) -m venv $(PEERS)/venv
 	$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check pyspark==4.2.0
@@ -321,11 +321,13 @@ $(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml $(wi
 	  mvn -q -B -Dstyle.color=never -f benches/peers/$$peer/pom.xml dependency:copy-dependencies \
 	    -DoutputDirectory="$(abspath $(PEERS))/$$peer" -DincludeScope=runtime || exit 1; \
 	done
-	cd benches/peers/bento && go build -o "$(abspath $(PEERS))/bento" .
 	@touch $@
 
+$(PEERS)/bento: $(wildcard benches/peers/bento/*)
+	cd benches/peers/bento && go build -o "$(abspath $@)" .
+
 .PHONY: bench-peers
-bench-peers: bench-build $(PEERS)/.complete ## Run the same topic through Flink, Spark, Bento and DuckDB (needs a JDK and Go; BENCH_FLAGS, see benches/peers/run.py --help)
+bench-peers: bench-build $(PEERS)/.complete $(PEERS)/bento ## Run the same topic through Flink, Spark, Bento and DuckDB (needs a JDK and Go; BENCH_FLAGS, see benches/peers/run.py --help)
 	$(BENCH) benches/peers/run.py $(BENCH_FLAGS)
 
 .PHONY: bench-flame

@@ -73,8 +73,8 @@ def spark(what):
 
 
 def bento(broker, topic, output):
-    variables = {"BROKER": broker.address, "TOPIC": topic, "OUTPUT": str(output)}
-    return [str(CACHE / "bento"), "-c", str(HERE / "bento" / "job.yaml")], variables
+    command = [str(CACHE / "bento"), "-c", str(HERE / "bento" / "job.yaml")]
+    return command, {"BROKER": broker.address, "TOPIC": topic, "OUTPUT": str(output)}
 
 
 PEERS = {

@@ -4,12 +4,10 @@ use super::arena::TextArena;
 use super::data::{ColumnEncoder, Encoder};
 use super::error::EncodeError;
 use super::file::FileBuilder;
-use super::hours::utc_date;
+use super::hours::{DAY_MS, utc_date};
 use super::schema::Table;
 use super::tally::Ranks;
 use super::{EncodedObject, ROW_GROUP_ROWS, RangeMeta};
-
-const MS_PER_DAY: i64 = 86_400_000;
 
 /// One row of `song_counts`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,23 +91,18 @@ impl CountTables {
     }
 }
 
-/// The days, counted from 1970, whose panes `rows` hold.
-fn days(rows: &[Row]) -> impl Iterator<Item = (i64, &[Row])> {
-    let day = |row: &Row| row[0].div_euclid(MS_PER_DAY);
-    rows.chunk_by(move |a, b| day(a) == day(b)).filter_map(move |rows| Some((day(rows.first()?), rows)))
-}
-
-fn date_of(day: i64) -> String {
-    utc_date(day.saturating_mul(MS_PER_DAY))
+/// The UTC date of a row's pane.
+fn date_of(row: &Row) -> String {
+    utc_date(row[0])
 }
 
 fn dates(rows: &[Row]) -> Vec<String> {
-    days(rows).map(|(day, _)| date_of(day)).collect()
+    let day = |row: &Row| row[0].div_euclid(DAY_MS);
+    rows.chunk_by(|a, b| day(a) == day(b)).filter_map(|rows| rows.first().map(date_of)).collect()
 }
 
 /// The rows of one date, found by halving: in a back-fill there are hundreds of dates.
 fn on_date<'a>(rows: &'a [Row], date: &str) -> &'a [Row] {
-    let date_of = |row: &Row| date_of(row[0].div_euclid(MS_PER_DAY));
     let start = rows.partition_point(|row| date_of(row).as_str() < date);
     let rows = rows.get(start..).unwrap_or_default();
     rows.get(..rows.partition_point(|row| date_of(row) == date)).unwrap_or_default()

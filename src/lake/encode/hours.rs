@@ -6,7 +6,7 @@ use super::error::EncodeError;
 use crate::lake::Segment;
 
 const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Consecutive rows of one segment's batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! stops itself.
 
 use super::build::Row;
+use super::table::GOLDEN;
 
 /// Sessions that are remembered, a power of two.
 const SLOTS: usize = 256;
@@ -220,5 +221,5 @@ impl Steady {
 /// The session's slot: the upper bits of a product, so that it does not matter how sessions are numbered.
 #[inline(always)]
 fn slot_of(session: i64) -> usize {
-    ((session as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOTS.trailing_zeros())) as usize
+    ((session as u64).wrapping_mul(GOLDEN) >> (u64::BITS - SLOTS.trailing_zeros())) as usize
 }
