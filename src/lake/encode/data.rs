@@ -1,7 +1,8 @@
 //! Event tables: segments to one object for each event hour.
 
+use super::compress::PageCompressor;
 use super::error::EncodeError;
-use super::file::{ChunkStats, FileBuilder, PageCompressor};
+use super::file::{ChunkStats, FileBuilder};
 use super::hours::{HourGroup, Run, split_runs};
 use super::page::{ColumnBuffers, Levels};
 use super::schema::{ColumnSpec, Table};

@@ -11,6 +11,7 @@ use parquet_format_safe::{
     TypeDefinedOrder,
 };
 
+use super::compress::{Content, PageCompressor};
 use super::error::EncodeError;
 use super::schema::{ColumnSpec, elements};
 use super::{EncodedObject, RangeMeta};
@@ -31,26 +32,6 @@ pub(super) struct ChunkStats {
     pub nulls: usize,
     pub min: Option<Vec<u8>>,
     pub max: Option<Vec<u8>>,
-}
-
-/// Compresses pages; the context is kept from page to page.
-pub(super) struct PageCompressor {
-    context: zstd::bulk::Compressor<'static>,
-    compressed: Vec<u8>,
-}
-
-impl PageCompressor {
-    pub(super) fn new(level: i32) -> Result<Self, EncodeError> {
-        let context = zstd::bulk::Compressor::new(level).map_err(EncodeError::write)?;
-        Ok(Self { context, compressed: Vec::new() })
-    }
-
-    fn compress(&mut self, page: &[u8]) -> Result<&[u8], EncodeError> {
-        self.compressed.clear();
-        self.compressed.reserve(zstd::zstd_safe::compress_bound(page.len()));
-        self.context.compress_to_buffer(page, &mut self.compressed).map_err(EncodeError::write)?;
-        Ok(&self.compressed)
-    }
 }
 
 /// The column chunk being written.
@@ -177,8 +158,12 @@ impl<'a> FileBuilder<'a> {
         page: &[u8],
     ) -> Result<(), EncodeError> {
         let uncompressed_page_size = count(self.open.as_ref(), page.len())?;
+        let content = match &data {
+            Some(header) if header.encoding == Encoding::RLE_DICTIONARY => Content::Indices,
+            _ => Content::Values,
+        };
         let stored = match self.open.as_ref().map(|chunk| chunk.codec) {
-            Some(CompressionCodec::ZSTD) => self.compressor.compress(page)?,
+            Some(CompressionCodec::ZSTD) => self.compressor.frame(content, page)?,
             _ => page,
         };
         let header = PageHeader {

@@ -11,6 +11,7 @@
 use bytes::Bytes;
 
 mod arena;
+mod compress;
 mod counts;
 mod data;
 mod error;
