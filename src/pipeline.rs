@@ -44,7 +44,7 @@ use crate::lake::store::{self, MeteredStore, Store, StoreTally};
 use crate::messages::Shutdown;
 use crate::metrics::{Metrics, Watched, publish_charts};
 use crate::progress::draw_reading;
-use crate::schemas::{Decoder, DictionaryBudget, Source};
+use crate::schemas::{Source, Vocabularies};
 use crate::status::{StatusBoard, now_ms};
 
 /// Undecoded bytes of one partition on their way to its consumer: two batches of ordinary size.
@@ -143,7 +143,7 @@ pub(crate) struct Actors {
     pub(crate) writer: String,
     pub(crate) encoders: Arc<Encoders>,
     pub(crate) slot: AggregatorSlot,
-    pub(crate) dictionaries: Arc<DictionaryBudget>,
+    pub(crate) vocabularies: Vocabularies,
     pub(crate) gates: Mutex<BTreeMap<TopicPartition, Arc<Gate>>>,
     /// One for each core: partitions are spread over them.
     pub(crate) workers: Vec<ArbiterHandle>,
@@ -151,9 +151,13 @@ pub(crate) struct Actors {
 }
 
 impl Actors {
+    /// Which of `workers` a partition's actors live on.
+    fn worker_index(&self, source: &Source) -> usize {
+        (source.partition as usize + source.kind as usize) % self.workers.len()
+    }
+
     fn worker(&self, source: &Source) -> &ArbiterHandle {
-        let index = source.partition as usize + source.kind as usize;
-        &self.workers[index % self.workers.len()]
+        &self.workers[self.worker_index(source)]
     }
 
     /// The partition's gate, shared by its consumer and its uploader through all restarts.
@@ -175,6 +179,11 @@ impl From<&WindowSettings> for ChartSettings {
             max_ahead: millis(windows.max_ahead),
         }
     }
+}
+
+pub(crate) fn vocabularies(settings: &Settings) -> Vocabularies {
+    let limit = settings.memory.dictionary_budget;
+    Vocabularies::new(limit, settings.decode.repair, settings.privacy.clone())
 }
 
 fn partition_of(source: &Source) -> TopicPartition {
@@ -257,9 +266,7 @@ impl Factory for Actors {
         };
         let decode = &self.settings.decode;
         let rejects = RejectWindow::new(decode.reject_limit_records as usize, decode.reject_limit_share);
-        let decoder = Decoder::new(Arc::clone(source), decode.repair)
-            .with_privacy(self.settings.privacy.clone())
-            .within(&self.dictionaries);
+        let decoder = self.vocabularies.decoder(Arc::clone(source), self.worker_index(source));
         let (gate, metrics) = (self.gate(source), self.metrics.clone());
         let (status, heartbeat) = (self.board.partition(&partition_of(source)), Heartbeat::new());
         let beat = Arc::clone(&heartbeat);
@@ -386,7 +393,7 @@ async fn run_in_system(
             writer: writer(),
             encoders: Arc::new(Encoders::new(cores, settings.lake.compression_level)),
             slot,
-            dictionaries: DictionaryBudget::new(settings.memory.dictionary_budget),
+            vocabularies: vocabularies(&settings),
             gates: Mutex::default(),
             workers: (0..cores).map(|number| thread(format!("partitions-{number}"))).collect(),
             aggregator: thread("windows".to_owned()),

@@ -16,6 +16,6 @@ pub mod status_change;
 
 pub use batch::{EventBatch, Rejected, Source};
 pub use column::{BoolColumn, Column, Float64Column, Int64Column, PlainTextColumn, TextColumn, Validity};
-pub use decode::{Decoder, DictionaryBudget, RawRecord, record_hash};
+pub use decode::{Decoder, RawRecord, Vocabularies, record_hash};
 pub use dictionary::Dictionary;
 pub use field::{EventKind, Field, FieldType};

@@ -32,7 +32,7 @@
 //! | `registration` outside the years 1 to 9999 (BigQuery's timestamps) | rejected, `range` |
 //!
 //! Text is unescaped, checked and repaired once for each distinct spelling and column, not once an event: a column
-//! interns the bytes between the quotes. What is interned has a budget, see [`DictionaryBudget`].
+//! interns the bytes between the quotes. What is interned is shared and has a budget, see [`Vocabularies`].
 
 mod build;
 mod fallback;
@@ -51,13 +51,14 @@ mod steady;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use std::sync::Arc;
 
 pub use hash::record_hash;
 pub use privacy::{PERSONAL, Privacy};
 pub use reject::REASONS;
-pub use share::DictionaryBudget;
+pub use vocabulary::Vocabularies;
 
 use super::batch::{EventBatch, Rejected, Source};
 use build::{Builder, Rows};
@@ -65,7 +66,8 @@ use fallback::Fallback;
 use intern::TextInterner;
 use plan::Plan;
 use reject::Rejection;
-use share::DictionaryShare;
+use share::DictionaryBudget;
+use vocabulary::{Known, Vocabulary};
 
 /// A Kafka record as it arrived, borrowed from the client.
 #[derive(Debug, Clone, Copy)]
@@ -86,15 +88,21 @@ pub struct RawRecord<'a> {
 pub struct Decoder {
     source: Arc<Source>,
     plan: Plan,
-    interners: Interners,
+    vocabulary: Arc<Vocabulary>,
+    /// Taken from `vocabulary` while a batch is under way.
+    known: Known,
+    /// [`Known::generation`] that `scratch` remembers keys of.
+    generation: u64,
     scratch: fast::Scratch,
     fallback: Fallback,
     rows: Rows,
-    builder: Builder,
+    /// The batch under way.
+    builder: Option<Builder>,
+    /// Where the next batch begins, if nobody says otherwise.
+    next: i64,
     /// Rows of the batch before.
     last_rows: usize,
     fast_path: bool,
-    share: DictionaryShare,
 }
 
 /// Bytes for the dictionaries of a decoder that shares with none.
@@ -104,29 +112,30 @@ const OWN_DICTIONARIES: usize = 64 << 20;
 type Interners = Vec<Option<TextInterner>>;
 
 impl Decoder {
-    /// A decoder for `source`, with an empty batch begun at offset 0. `repair` undoes what Eventsim did to its text
-    /// (song, artist, user agent); it would harm the text of other producers.
+    /// A decoder for `source` that shares with none (see [`Vocabularies`] for those that do); its first batch begins at
+    /// offset 0. `repair` undoes what Eventsim did to its text (song, artist, user agent); it would harm the text of other
+    /// producers.
     pub fn new(source: Arc<Source>, repair: bool) -> Self {
-        let plan = Plan::new(source.kind, repair);
-        let interners = plan.interners();
-        let builder = Builder::new(&plan, &interners, 0, 0);
         Self {
+            plan: Plan::new(source.kind, repair),
             source,
-            plan,
-            interners,
+            vocabulary: Arc::new(Vocabulary::new(&DictionaryBudget::new(OWN_DICTIONARIES))),
+            known: Known::default(),
+            generation: 0,
             scratch: fast::Scratch::default(),
             fallback: Fallback::default(),
             rows: Rows::default(),
-            builder,
+            builder: None,
+            next: 0,
             last_rows: 0,
             fast_path: true,
-            share: DictionaryBudget::new(OWN_DICTIONARIES).join(),
         }
     }
 
-    /// Lets its dictionaries share `budget` with those of other decoders.
-    pub fn within(self, budget: &Arc<DictionaryBudget>) -> Self {
-        Self { share: budget.join(), ..self }
+    /// Shares `vocabulary` with other decoders of the same event type, repair and privacy; to be called before the first
+    /// record.
+    fn with_vocabulary(self, vocabulary: Arc<Vocabulary>) -> Self {
+        Self { vocabulary, ..self }
     }
 
     /// Where its records come from.
@@ -137,9 +146,6 @@ impl Decoder {
     /// Hides what is personal; to be called before the first record.
     pub fn with_privacy(mut self, privacy: Privacy) -> Self {
         self.plan.privacy = privacy;
-        self.scratch.forget();
-        self.interners = self.plan.interners();
-        self.builder = Builder::new(&self.plan, &self.interners, 0, 0);
         self
     }
 
@@ -153,18 +159,19 @@ impl Decoder {
     /// Begins a batch at offset `start`, dropping one that was not finished; `expected` rows is a capacity hint
     /// (0: as many as the last batch had).
     pub fn begin(&mut self, start: i64, expected: usize) {
+        if self.builder.is_none() {
+            self.known = self.vocabulary.take(&self.plan);
+            self.notice_generation();
+        }
         self.rows.clear();
         let rows = if expected == 0 { self.last_rows } else { expected };
-        self.builder = Builder::new(&self.plan, &self.interners, start, rows);
+        self.builder = Some(Builder::new(&self.plan, &self.known.interners, start, rows));
     }
 
-    /// Starts the largest dictionaries anew until the rest is within the share.
-    fn keep_to_share(&mut self) {
-        let size = |interner: &Option<TextInterner>| interner.as_ref().map_or(0, TextInterner::heap_bytes);
-        while self.interners.iter().map(size).sum::<usize>() > self.share.bytes() {
-            let largest = self.interners.iter_mut().enumerate().max_by_key(|(_, interner)| size(interner));
-            let Some((index, interner)) = largest else { return };
-            *interner = self.plan.interner(index);
+    /// Forgets keys of dictionaries that were started anew.
+    fn notice_generation(&mut self) {
+        if self.generation != self.known.generation {
+            self.generation = self.known.generation;
             self.scratch.forget();
         }
     }
@@ -173,17 +180,21 @@ impl Decoder {
     /// `headers` is called only if the record is rejected.
     #[inline]
     pub fn push(&mut self, record: RawRecord<'_>, headers: impl FnOnce() -> Vec<(String, Option<Vec<u8>>)>) {
+        if self.builder.is_none() {
+            self.begin(self.next, 0);
+        }
         let hash = record_hash(record.offset, record.timestamp, record.key, record.value);
         let decoded = match record.value {
             Some(value) => self.decode(value),
             None => Err(Rejection::Tombstone),
         };
+        let Some(builder) = &mut self.builder else { return };
         match decoded {
             Ok(extra) => {
-                self.builder.push(&mut self.rows, record.offset, record.timestamp, hash, extra);
+                builder.push(&mut self.rows, record.offset, record.timestamp, hash, extra);
             }
             // Nobody can tell what in a record that does not decode is personal.
-            Err(rejection) => self.builder.reject(Rejected {
+            Err(rejection) => builder.reject(Rejected {
                 offset: record.offset,
                 timestamp: record.timestamp,
                 key: record.key.map(<[u8]>::to_vec),
@@ -196,12 +207,18 @@ impl Decoder {
         }
     }
 
-    /// Ends the batch: its range is `[start, end)`. An empty batch then stands begun at `end`.
+    /// Ends the batch: its range is `[start, end)`. Where none was begun, an empty one begins where the last ended.
     pub fn finish(&mut self, end: i64) -> EventBatch {
-        self.keep_to_share();
-        let next = Builder::new(&self.plan, &self.interners, end, 0);
-        let batch =
-            std::mem::replace(&mut self.builder, next).finish(&mut self.rows, Arc::clone(&self.source), end);
+        let builder = match self.builder.take() {
+            Some(builder) => {
+                self.known.keep_to(&self.plan, self.vocabulary.limit());
+                self.vocabulary.put(std::mem::take(&mut self.known));
+                builder
+            }
+            None => Builder::new(&self.plan, &Vec::new(), self.next, 0),
+        };
+        let batch = builder.finish(&mut self.rows, Arc::clone(&self.source), end);
+        self.next = end;
         self.last_rows = batch.rows();
         batch
     }
@@ -214,7 +231,7 @@ impl Decoder {
         }
         let row = self.rows.next();
         row.clear();
-        self.fallback.decode(&self.plan, &mut self.interners, row, value)
+        self.fallback.decode(&self.plan, &mut self.known.interners, row, value)
     }
 
     /// The fast path alone.
@@ -222,6 +239,6 @@ impl Decoder {
     fn scan(&mut self, value: &[u8]) -> Option<()> {
         let row = self.rows.next();
         row.clear();
-        fast::decode(&self.plan, &mut self.interners, &mut self.scratch, row, value)
+        fast::decode(&self.plan, &mut self.known.interners, &mut self.scratch, row, value)
     }
 }

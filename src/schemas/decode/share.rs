@@ -4,40 +4,40 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes that the dictionaries of all decoders together may hold, with the tables that texts are looked up in. Each
-/// decoder has an equal share; one that is past it at the end of a batch starts its largest dictionaries anew.
+/// vocabulary has an equal share; one that is past it at the end of a batch starts its largest dictionaries anew.
 #[derive(Debug)]
-pub struct DictionaryBudget {
+pub(super) struct DictionaryBudget {
     limit: usize,
-    decoders: AtomicUsize,
+    sharers: AtomicUsize,
 }
 
 impl DictionaryBudget {
     /// A budget of `limit` bytes.
-    pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, decoders: AtomicUsize::new(0) })
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, sharers: AtomicUsize::new(0) })
     }
 
-    /// One more decoder's share; those of the others become smaller.
+    /// One more share; those of the others become smaller.
     pub(super) fn join(self: &Arc<Self>) -> DictionaryShare {
-        self.decoders.fetch_add(1, Ordering::Relaxed);
+        self.sharers.fetch_add(1, Ordering::Relaxed);
         DictionaryShare(Arc::clone(self))
     }
 }
 
-/// One decoder's share of a [`DictionaryBudget`]; the others' become larger on drop.
+/// One vocabulary's share of a [`DictionaryBudget`]; the others' become larger on drop.
 #[derive(Debug)]
 pub(super) struct DictionaryShare(Arc<DictionaryBudget>);
 
 impl DictionaryShare {
     /// Bytes, at present.
     pub(super) fn bytes(&self) -> usize {
-        self.0.limit / self.0.decoders.load(Ordering::Relaxed).max(1)
+        self.0.limit / self.0.sharers.load(Ordering::Relaxed).max(1)
     }
 }
 
 impl Drop for DictionaryShare {
     fn drop(&mut self) {
-        self.0.decoders.fetch_sub(1, Ordering::Relaxed);
+        self.0.sharers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decoders_share_alike() {
+    fn shares_are_alike() {
         let budget = DictionaryBudget::new(90);
         let (one, two) = (budget.join(), budget.join());
         assert_eq!((one.bytes(), two.bytes()), (45, 45));

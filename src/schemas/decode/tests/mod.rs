@@ -7,6 +7,7 @@ mod real;
 mod records;
 mod rows;
 mod sessions;
+mod sharing;
 
 use std::sync::Arc;
 

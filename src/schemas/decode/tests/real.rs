@@ -112,6 +112,7 @@ fn oddities_of_listen_events_are_as_measured() {
         for ((found, tally), (column, ..)) in found.iter_mut().zip(&mut tallies).zip(properties) {
             *found += count(&tally.rows(arrived.text(column).unwrap()));
         }
+        plain.begin(0, 0);
         for line in lines {
             scanned += usize::from(plain.scan(line).is_some());
         }

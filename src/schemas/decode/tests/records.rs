@@ -1,5 +1,6 @@
 //! Every field of the four event types, on records that Eventsim wrote.
 
+use super::super::{Privacy, Vocabularies};
 use super::*;
 use crate::schemas::column::NULL_KEY;
 
@@ -19,6 +20,7 @@ const SAFARI: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_4) AppleWebKit
 /// The cells of the only row, after checking that the scanner alone takes the record.
 fn row(kind: EventKind, value: &str) -> Vec<Cell> {
     let mut decoder = Decoder::new(source(kind), true);
+    decoder.begin(0, 0);
     let taken = decoder.scan(value.as_bytes());
     assert!(taken.is_some(), "the scanner takes {value}");
     let batch = decode_one(kind, true, &format!("{value}\n"));
@@ -174,8 +176,7 @@ fn batches_follow_each_other() {
 
 #[test]
 fn the_largest_dictionary_of_a_decoder_past_its_share_is_replaced_at_the_next_batch() {
-    let budget = super::super::DictionaryBudget::new(4096);
-    let mut decoder = Decoder::new(source(EventKind::Listen), true).within(&budget);
+    let mut decoder = Vocabularies::new(4096, true, Privacy::Keep).decoder(source(EventKind::Listen), 0);
     let values: Vec<Vec<u8>> = (0..150)
         .map(|turn| format!(r#"{{"artist":"Ã©{turn}","song":"s","ts":{turn}}}"#).into_bytes())
         .collect();

@@ -1,6 +1,6 @@
 //! Members that repeat within a session are taken over; where they do not, nothing is lost but the attempt.
 
-use super::super::DictionaryBudget;
+use super::super::{Privacy, Vocabularies};
 use super::*;
 
 fn listen(session: usize, city: &str, tail: &str) -> Vec<u8> {
@@ -58,7 +58,7 @@ fn what_never_repeats_is_soon_left_alone() {
 
 #[test]
 fn keys_of_a_dictionary_that_is_gone_are_not_taken_over() {
-    let mut decoder = Decoder::new(source(EventKind::Listen), false).within(&DictionaryBudget::new(1));
+    let mut decoder = Vocabularies::new(1, false, Privacy::Keep).decoder(source(EventKind::Listen), 0);
     let before = decode_with(&mut decoder, &[listen(1, "Lima", ""), listen(7, "Reno", "")]);
     let after = decode_with(&mut decoder, &[listen(7, "Reno", "")]);
     assert_eq!(before.text("city").unwrap().text(1).as_deref(), Some("Reno"));
