@@ -91,7 +91,7 @@ pub struct Decoder {
     vocabulary: Arc<Vocabulary>,
     /// Taken from `vocabulary` while a batch is under way.
     known: Known,
-    /// [`Known::generation`] that `scratch` remembers keys of.
+    /// The generation that `scratch` remembers keys of.
     generation: u64,
     scratch: fast::Scratch,
     fallback: Fallback,
@@ -132,8 +132,7 @@ impl Decoder {
         }
     }
 
-    /// Shares `vocabulary` with other decoders of the same event type, repair and privacy; to be called before the first
-    /// record.
+    /// Shares `vocabulary` with other decoders of the same repair and privacy; to be called before the first record.
     fn with_vocabulary(self, vocabulary: Arc<Vocabulary>) -> Self {
         Self { vocabulary, ..self }
     }
@@ -170,8 +169,8 @@ impl Decoder {
 
     /// Forgets keys of dictionaries that were started anew.
     fn notice_generation(&mut self) {
-        if self.generation != self.known.generation {
-            self.generation = self.known.generation;
+        if self.generation != self.known.generation() {
+            self.generation = self.known.generation();
             self.scratch.forget();
         }
     }
@@ -211,8 +210,7 @@ impl Decoder {
     pub fn finish(&mut self, end: i64) -> EventBatch {
         let builder = match self.builder.take() {
             Some(builder) => {
-                self.known.keep_to(&self.plan, self.vocabulary.limit());
-                self.vocabulary.put(std::mem::take(&mut self.known));
+                self.vocabulary.put(&self.plan, std::mem::take(&mut self.known));
                 builder
             }
             None => Builder::new(&self.plan, &Vec::new(), self.next, 0),

@@ -1,6 +1,5 @@
 //! What a decoder needs to know of an event type, worked out once.
 
-use super::Interners;
 use super::intern::TextInterner;
 use super::privacy::{PERSONAL, Privacy};
 use super::steady::SteadyPlan;
@@ -85,11 +84,6 @@ impl Plan {
         Some(TextInterner::new(repair, keeps_raw).with_privacy(privacy))
     }
 
-    /// New interners for every field.
-    pub(super) fn interners(&self) -> Interners {
-        (0..self.fields.len()).map(|index| self.interner(index)).collect()
-    }
-
     /// The field whose JSON member is called `name`; `guess` is tried first.
     pub(super) fn field_called(&self, name: &str, guess: usize) -> Option<usize> {
         let is_called = |field: &Field| field.json == Some(name);
@@ -125,6 +119,20 @@ mod tests {
             assert_eq!(bits.count_ones(), 11, "{kind:?}");
             let raw = (0..plan.fields.len()).filter(|&index| plan.raw_of[index].is_some());
             assert!(raw.into_iter().all(|index| bits >> index & 1 == 0), "{kind:?}");
+        }
+    }
+
+    /// Event types share interners by column.
+    #[test]
+    fn a_column_is_the_same_in_every_event_type() {
+        let mut known = std::collections::BTreeMap::new();
+        for kind in EventKind::ALL {
+            let plan = Plan::new(kind, true);
+            for (field, raw) in plan.fields.iter().zip(&plan.raw_of) {
+                let texts =
+                    (field.kind == FieldType::Text, field.json.is_some(), field.repair, raw.is_some());
+                assert_eq!(*known.entry(field.column).or_insert(texts), texts, "{kind:?}: {}", field.column);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What decoders know of texts, kept between batches and shared by those that work on one thread.
 //!
-//! Partitions of a topic carry the same songs, places and browsers. If each had a dictionary of its own, every text would be
-//! met, checked and kept once for each of them, and their tables would push each other out of the processor's caches.
+//! Partitions and topics carry the same songs, places and browsers. If each partition had dictionaries of its own, every text
+//! would be met, checked and kept once for each of them, and their tables would push each other out of the processor's caches.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,67 +12,87 @@ use super::plan::Plan;
 use super::privacy::Privacy;
 use super::share::{DictionaryBudget, DictionaryShare};
 use super::{Decoder, Interners};
-use crate::schemas::{EventKind, Source};
+use crate::schemas::Source;
+use crate::schemas::field::Field;
 
-/// Interners, and which they are.
+/// Interners by column: a column of one name is the same in every event type.
+#[derive(Default)]
+struct Shelf {
+    by_column: BTreeMap<&'static str, TextInterner>,
+    /// Changes whenever a dictionary is started anew.
+    generation: u64,
+}
+
+/// What was taken from a [`Vocabulary`] for one batch.
 #[derive(Default)]
 pub(super) struct Known {
+    /// By field index.
     pub(super) interners: Interners,
-    /// Changes whenever a dictionary is started anew: keys that were remembered before then mean nothing.
-    pub(super) generation: u64,
+    /// Those of columns that the event type does not have.
+    others: Shelf,
 }
 
 impl Known {
-    fn new(plan: &Plan) -> Self {
-        Self { interners: plan.interners(), generation: new_generation() }
+    /// Keys that were remembered in another generation mean nothing. 0 is none.
+    pub(super) fn generation(&self) -> u64 {
+        self.others.generation
+    }
+}
+
+impl Shelf {
+    /// One of a generation of its own.
+    fn empty() -> Self {
+        Self { by_column: BTreeMap::new(), generation: new_generation() }
     }
 
     /// Starts the largest dictionaries anew until the rest takes at most `limit` bytes.
-    pub(super) fn keep_to(&mut self, plan: &Plan, limit: usize) {
-        let size = |interner: &Option<TextInterner>| interner.as_ref().map_or(0, TextInterner::heap_bytes);
-        while self.interners.iter().map(size).sum::<usize>() > limit {
-            let largest = self.interners.iter_mut().enumerate().max_by_key(|(_, interner)| size(interner));
-            let Some((index, interner)) = largest else { return };
-            *interner = plan.interner(index);
+    fn keep_to(&mut self, limit: usize) {
+        while self.by_column.values().map(TextInterner::heap_bytes).sum::<usize>() > limit {
+            let sizes = self.by_column.iter().map(|(column, interner)| (interner.heap_bytes(), *column));
+            let Some((_, largest)) = sizes.max() else { return };
+            self.by_column.remove(largest);
             self.generation = new_generation();
         }
     }
 }
 
-/// One that no interners had before; 0 is never given.
+/// One that no interners had before.
 fn new_generation() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// Interners that decoders with the same plan use in turn, each for one batch.
+/// Interners that decoders with the same repair and privacy use in turn, each for one batch.
 ///
 /// Whoever decodes a batch takes them, so there is no lock to hold and nobody waits: should another need them at the
-/// same time, it begins with new ones, and those that are given back last stay.
+/// same time, it begins with new ones, and those that are put back last stay.
 pub(super) struct Vocabulary {
-    resting: Mutex<Option<Known>>,
+    shelf: Mutex<Option<Shelf>>,
     share: DictionaryShare,
 }
 
 impl Vocabulary {
     pub(super) fn new(budget: &Arc<DictionaryBudget>) -> Self {
-        Self { resting: Mutex::new(None), share: budget.join() }
+        Self { shelf: Mutex::new(None), share: budget.join() }
     }
 
-    /// The interners, or new ones where there are none at rest.
+    /// The interners for an event type, new ones where there are none.
     pub(super) fn take(&self, plan: &Plan) -> Known {
-        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        resting.unwrap_or_else(|| Known::new(plan))
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut others = shelf.unwrap_or_else(Shelf::empty);
+        let interner = |(index, field): (usize, &Field)| {
+            others.by_column.remove(field.column).or_else(|| plan.interner(index))
+        };
+        Known { interners: plan.fields.iter().enumerate().map(interner).collect(), others }
     }
 
-    /// Gives back what was taken, after a batch.
-    pub(super) fn put(&self, known: Known) {
-        *self.resting.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-    }
-
-    /// Bytes that the interners may take, at present.
-    pub(super) fn limit(&self) -> usize {
-        self.share.bytes()
+    /// Puts back what was taken, after a batch.
+    pub(super) fn put(&self, plan: &Plan, known: Known) {
+        let Known { interners, others: mut shelf } = known;
+        let columns = plan.fields.iter().map(|field| field.column).zip(interners);
+        shelf.by_column.extend(columns.filter_map(|(column, interner)| Some((column, interner?))));
+        shelf.keep_to(self.share.bytes());
+        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = Some(shelf);
     }
 }
 
@@ -81,8 +101,8 @@ pub struct Vocabularies {
     repair: bool,
     privacy: Privacy,
     budget: Arc<DictionaryBudget>,
-    /// By thread and event type; gone with the last decoder.
-    shared: Mutex<BTreeMap<(usize, EventKind), Weak<Vocabulary>>>,
+    /// By thread; gone with its last decoder.
+    shared: Mutex<BTreeMap<usize, Weak<Vocabulary>>>,
 }
 
 impl Vocabularies {
@@ -92,11 +112,11 @@ impl Vocabularies {
         Self { repair, privacy, budget: DictionaryBudget::new(limit), shared: Mutex::default() }
     }
 
-    /// A decoder for `source` that shares with the others made for its event type and the same `thread`, where all of them
-    /// should work: one after another.
+    /// A decoder for `source` that shares with the others made for the same `thread`, where all of them should work: one
+    /// after another.
     pub fn decoder(&self, source: Arc<Source>, thread: usize) -> Decoder {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = shared.entry((thread, source.kind)).or_default();
+        let place = shared.entry(thread).or_default();
         let vocabulary = place.upgrade().unwrap_or_else(|| {
             let vocabulary = Arc::new(Vocabulary::new(&self.budget));
             *place = Arc::downgrade(&vocabulary);
