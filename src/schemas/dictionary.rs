@@ -1,10 +1,10 @@
-//! Append-only text dictionaries, shared between the decoder that fills one and every batch that refers to it.
+//! Append-only text dictionaries, shared between the decoders that fill one and every batch that refers to it.
 
 use std::sync::RwLock;
 
 /// Append-only list of distinct strings. A key, once given, always names the same string.
 ///
-/// One decoder appends; any number of batches (held by the aggregator and the uploader) read.
+/// The decoders of a thread append, one at a time; any number of batches (held by the aggregator and the uploader) read.
 /// Readers take the lock once a batch, never once a row.
 #[derive(Debug, Default)]
 pub struct Dictionary {

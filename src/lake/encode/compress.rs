@@ -2,8 +2,8 @@
 
 use super::error::EncodeError;
 
-/// Index pages up to this size are stored: a Huffman table for them takes the space that it saves, and building it is
-/// most of what compressing so small a page costs.
+/// Index pages up to this size are stored: few become smaller, for a Huffman table takes about the space that it saves, and
+/// building it is most of what compressing so small a page costs.
 const SMALL_INDEX_PAGE: usize = 512;
 
 /// Which of a column chunk's pages.

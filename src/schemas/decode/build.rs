@@ -164,6 +164,7 @@ fn fillings<T>(plan: &Plan, of: &[FieldType], rows: usize) -> Vec<Filling<T>> {
 
 /// A batch being filled. Columns are kept by type, and which rows are null by row, so that adding rows is a few short
 /// loops without a branch on what a column is.
+#[derive(Default)]
 pub(super) struct Builder {
     start: i64,
     offsets: Vec<i64>,

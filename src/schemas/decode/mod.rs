@@ -97,7 +97,9 @@ pub struct Decoder {
     fallback: Fallback,
     rows: Rows,
     /// The batch under way.
-    builder: Option<Builder>,
+    builder: Builder,
+    /// Whether there is one.
+    begun: bool,
     /// Where the next batch begins, if nobody says otherwise.
     next: i64,
     /// Rows of the batch before.
@@ -107,6 +109,10 @@ pub struct Decoder {
 
 /// Bytes for the dictionaries of a decoder that shares with none.
 const OWN_DICTIONARIES: usize = 64 << 20;
+
+fn own_vocabulary() -> Arc<Vocabulary> {
+    Arc::new(Vocabulary::new(&DictionaryBudget::new(OWN_DICTIONARIES)))
+}
 
 /// One interner for each text field that JSON carries, by field index.
 type Interners = Vec<Option<TextInterner>>;
@@ -119,13 +125,14 @@ impl Decoder {
         Self {
             plan: Plan::new(source.kind, repair),
             source,
-            vocabulary: Arc::new(Vocabulary::new(&DictionaryBudget::new(OWN_DICTIONARIES))),
+            vocabulary: own_vocabulary(),
             known: Known::default(),
             generation: 0,
             scratch: fast::Scratch::default(),
             fallback: Fallback::default(),
             rows: Rows::default(),
-            builder: None,
+            builder: Builder::default(),
+            begun: false,
             next: 0,
             last_rows: 0,
             fast_path: true,
@@ -134,7 +141,7 @@ impl Decoder {
 
     /// Shares `vocabulary` with other decoders of the same repair and privacy; to be called before the first record.
     fn with_vocabulary(self, vocabulary: Arc<Vocabulary>) -> Self {
-        Self { vocabulary, ..self }
+        Self { vocabulary, begun: false, ..self }
     }
 
     /// Where its records come from.
@@ -145,7 +152,8 @@ impl Decoder {
     /// Hides what is personal; to be called before the first record.
     pub fn with_privacy(mut self, privacy: Privacy) -> Self {
         self.plan.privacy = privacy;
-        self
+        // What is known so far is not hidden.
+        self.with_vocabulary(own_vocabulary())
     }
 
     /// Whether the scanner is tried first (the default). Without it every record goes through the validating
@@ -158,13 +166,14 @@ impl Decoder {
     /// Begins a batch at offset `start`, dropping one that was not finished; `expected` rows is a capacity hint
     /// (0: as many as the last batch had).
     pub fn begin(&mut self, start: i64, expected: usize) {
-        if self.builder.is_none() {
+        if !self.begun {
             self.known = self.vocabulary.take(&self.plan);
             self.notice_generation();
+            self.begun = true;
         }
         self.rows.clear();
         let rows = if expected == 0 { self.last_rows } else { expected };
-        self.builder = Some(Builder::new(&self.plan, &self.known.interners, start, rows));
+        self.builder = Builder::new(&self.plan, &self.known.interners, start, rows);
     }
 
     /// Forgets keys of dictionaries that were started anew.
@@ -179,7 +188,7 @@ impl Decoder {
     /// `headers` is called only if the record is rejected.
     #[inline]
     pub fn push(&mut self, record: RawRecord<'_>, headers: impl FnOnce() -> Vec<(String, Option<Vec<u8>>)>) {
-        if self.builder.is_none() {
+        if !self.begun {
             self.begin(self.next, 0);
         }
         let hash = record_hash(record.offset, record.timestamp, record.key, record.value);
@@ -187,13 +196,12 @@ impl Decoder {
             Some(value) => self.decode(value),
             None => Err(Rejection::Tombstone),
         };
-        let Some(builder) = &mut self.builder else { return };
         match decoded {
             Ok(extra) => {
-                builder.push(&mut self.rows, record.offset, record.timestamp, hash, extra);
+                self.builder.push(&mut self.rows, record.offset, record.timestamp, hash, extra);
             }
             // Nobody can tell what in a record that does not decode is personal.
-            Err(rejection) => builder.reject(Rejected {
+            Err(rejection) => self.builder.reject(Rejected {
                 offset: record.offset,
                 timestamp: record.timestamp,
                 key: record.key.map(<[u8]>::to_vec),
@@ -208,14 +216,13 @@ impl Decoder {
 
     /// Ends the batch: its range is `[start, end)`. Where none was begun, an empty one begins where the last ended.
     pub fn finish(&mut self, end: i64) -> EventBatch {
-        let builder = match self.builder.take() {
-            Some(builder) => {
-                self.vocabulary.put(&self.plan, std::mem::take(&mut self.known));
-                builder
-            }
-            None => Builder::new(&self.plan, &Vec::new(), self.next, 0),
-        };
+        if !self.begun {
+            self.begin(self.next, 0);
+        }
+        let builder = std::mem::take(&mut self.builder);
         let batch = builder.finish(&mut self.rows, Arc::clone(&self.source), end);
+        self.vocabulary.put(&self.plan, std::mem::take(&mut self.known));
+        self.begun = false;
         self.next = end;
         self.last_rows = batch.rows();
         batch

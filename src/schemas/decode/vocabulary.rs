@@ -28,14 +28,14 @@ struct Shelf {
 pub(super) struct Known {
     /// By field index.
     pub(super) interners: Interners,
-    /// Those of columns that the event type does not have.
-    others: Shelf,
+    /// The shelf without them.
+    shelf: Shelf,
 }
 
 impl Known {
     /// Keys that were remembered in another generation mean nothing. 0 is none.
     pub(super) fn generation(&self) -> u64 {
-        self.others.generation
+        self.shelf.generation
     }
 }
 
@@ -79,16 +79,16 @@ impl Vocabulary {
     /// The interners for an event type, new ones where there are none.
     pub(super) fn take(&self, plan: &Plan) -> Known {
         let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut others = shelf.unwrap_or_else(Shelf::empty);
+        let mut shelf = shelf.unwrap_or_else(Shelf::empty);
         let interner = |(index, field): (usize, &Field)| {
-            others.by_column.remove(field.column).or_else(|| plan.interner(index))
+            shelf.by_column.remove(field.column).or_else(|| plan.interner(index))
         };
-        Known { interners: plan.fields.iter().enumerate().map(interner).collect(), others }
+        Known { interners: plan.fields.iter().enumerate().map(interner).collect(), shelf }
     }
 
     /// Puts back what was taken, after a batch.
     pub(super) fn put(&self, plan: &Plan, known: Known) {
-        let Known { interners, others: mut shelf } = known;
+        let Known { interners, mut shelf } = known;
         let columns = plan.fields.iter().map(|field| field.column).zip(interners);
         shelf.by_column.extend(columns.filter_map(|(column, interner)| Some((column, interner?))));
         shelf.keep_to(self.share.bytes());

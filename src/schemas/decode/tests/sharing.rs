@@ -93,7 +93,7 @@ fn batches_under_way_at_the_same_time_do_not_meet() {
 }
 
 #[test]
-fn a_batch_that_was_never_finished_leaves_the_others_their_texts() {
+fn after_a_batch_that_was_never_finished_the_others_begin_anew() {
     let vocabularies = shared(1 << 20);
     let mut lasting = decoder(&vocabularies);
     let values = [listen(1, 1, 1), listen(1, 2, 1)];
@@ -103,6 +103,25 @@ fn a_batch_that_was_never_finished_leaves_the_others_their_texts() {
     dying.push(record(0, &listen(1, 9, 9)), Vec::new);
     drop(dying);
     assert_same_rows(&decode_with(&mut lasting, &values), &values);
+}
+
+#[test]
+fn what_is_personal_is_hidden_by_all_of_them() {
+    let vocabularies = Vocabularies::new(1 << 20, true, Privacy::Drop);
+    let kinds = EventKind::ALL.into_iter().chain([EventKind::Listen]);
+    for mut decoder in kinds.map(|kind| vocabularies.decoder(source(kind), 0)).collect::<Vec<_>>() {
+        let batch = decode_with(&mut decoder, &[listen(1, 1, 1)]);
+        assert_eq!(batch.text("zip").unwrap().text(0), None, "{:?}", batch.source.kind);
+        assert_eq!(batch.text("city").unwrap().text(0).as_deref(), Some("City 1"));
+    }
+}
+
+#[test]
+fn what_was_learnt_before_it_was_to_be_hidden_is_forgotten() {
+    let mut decoder = Decoder::new(source(EventKind::Listen), true);
+    decode_with(&mut decoder, &[listen(1, 1, 1)]);
+    let hidden = decode_with(&mut decoder.with_privacy(Privacy::Drop), &[listen(1, 1, 1)]);
+    assert_eq!(hidden.text("zip").unwrap().text(0), None);
 }
 
 #[test]
