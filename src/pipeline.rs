@@ -181,9 +181,11 @@ impl From<&WindowSettings> for ChartSettings {
     }
 }
 
-pub(crate) fn vocabularies(settings: &Settings) -> Vocabularies {
-    let limit = settings.memory.dictionary_budget;
-    Vocabularies::new(limit, settings.decode.repair, settings.privacy.clone())
+impl From<&Settings> for Vocabularies {
+    fn from(settings: &Settings) -> Self {
+        let limit = settings.memory.dictionary_budget;
+        Vocabularies::new(limit, settings.decode.repair, settings.privacy.clone())
+    }
 }
 
 fn partition_of(source: &Source) -> TopicPartition {
@@ -393,7 +395,7 @@ async fn run_in_system(
             writer: writer(),
             encoders: Arc::new(Encoders::new(cores, settings.lake.compression_level)),
             slot,
-            vocabularies: vocabularies(&settings),
+            vocabularies: Vocabularies::from(&settings),
             gates: Mutex::default(),
             workers: (0..cores).map(|number| thread(format!("partitions-{number}"))).collect(),
             aggregator: thread("windows".to_owned()),

@@ -25,8 +25,8 @@ use crate::lake::store::{LocalStore, Store, list_all};
 use crate::lake::verify::{Scope, verify};
 use crate::messages::{GroupEvent, Shutdown};
 use crate::metrics::{Metrics, Watched};
-use crate::pipeline::{Actors, vocabularies};
-use crate::schemas::EventKind;
+use crate::pipeline::Actors;
+use crate::schemas::{EventKind, Vocabularies};
 use crate::status::StatusBoard;
 
 const TOPIC: &str = "listen_events";
@@ -109,7 +109,7 @@ impl Engine {
             writer: "test".into(),
             encoders: Arc::new(Encoders::new(1, 1)),
             slot: Arc::clone(&slot),
-            vocabularies: vocabularies(&settings),
+            vocabularies: Vocabularies::from(&settings),
             gates: Mutex::default(),
             workers: vec![Arbiter::current()],
             aggregator: Arbiter::current(),

@@ -122,10 +122,16 @@ impl Decoder {
     /// offset 0. `repair` undoes what Eventsim did to its text (song, artist, user agent); it would harm the text of other
     /// producers.
     pub fn new(source: Arc<Source>, repair: bool) -> Self {
+        let plan = Plan::new(source.kind, repair);
+        Self::over(source, plan, own_vocabulary())
+    }
+
+    /// One that shares `vocabulary` with other decoders of the same repair and privacy.
+    fn over(source: Arc<Source>, plan: Plan, vocabulary: Arc<Vocabulary>) -> Self {
         Self {
-            plan: Plan::new(source.kind, repair),
             source,
-            vocabulary: own_vocabulary(),
+            plan,
+            vocabulary,
             known: Known::default(),
             generation: 0,
             scratch: fast::Scratch::default(),
@@ -139,11 +145,6 @@ impl Decoder {
         }
     }
 
-    /// Shares `vocabulary` with other decoders of the same repair and privacy; to be called before the first record.
-    fn with_vocabulary(self, vocabulary: Arc<Vocabulary>) -> Self {
-        Self { vocabulary, begun: false, ..self }
-    }
-
     /// Where its records come from.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
@@ -153,7 +154,7 @@ impl Decoder {
     pub fn with_privacy(mut self, privacy: Privacy) -> Self {
         self.plan.privacy = privacy;
         // What is known so far is not hidden.
-        self.with_vocabulary(own_vocabulary())
+        Self { vocabulary: own_vocabulary(), begun: false, ..self }
     }
 
     /// Whether the scanner is tried first (the default). Without it every record goes through the validating
@@ -168,20 +169,15 @@ impl Decoder {
     pub fn begin(&mut self, start: i64, expected: usize) {
         if !self.begun {
             self.known = self.vocabulary.take(&self.plan);
-            self.notice_generation();
+            if self.generation != self.known.generation() {
+                self.generation = self.known.generation();
+                self.scratch.forget();
+            }
             self.begun = true;
         }
         self.rows.clear();
         let rows = if expected == 0 { self.last_rows } else { expected };
         self.builder = Builder::new(&self.plan, &self.known.interners, start, rows);
-    }
-
-    /// Forgets keys of dictionaries that were started anew.
-    fn notice_generation(&mut self) {
-        if self.generation != self.known.generation() {
-            self.generation = self.known.generation();
-            self.scratch.forget();
-        }
     }
 
     /// Decodes one record into the batch: as a row, or as a rejected record. Records come in offset order;

@@ -122,6 +122,8 @@ impl Vocabularies {
             *place = Arc::downgrade(&vocabulary);
             vocabulary
         });
-        Decoder::new(source, self.repair).with_privacy(self.privacy.clone()).with_vocabulary(vocabulary)
+        let mut plan = Plan::new(source.kind, self.repair);
+        plan.privacy = self.privacy.clone();
+        Decoder::over(source, plan, vocabulary)
     }
 }
