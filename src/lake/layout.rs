@@ -91,14 +91,7 @@ impl FromStr for Day {
     type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Self, NotAName> {
-        let parse = || {
-            let mut parts = text.splitn(3, '-');
-            let year = parts.next()?.parse().ok()?;
-            let month = Month::try_from(parts.next()?.parse::<u8>().ok()?).ok()?;
-            let date = Date::from_calendar_date(year, month, parts.next()?.parse().ok()?).ok()?;
-            Some(Day(date.to_julian_day() - UNIX_EPOCH_JULIAN))
-        };
-        parse().filter(|day| day.to_string() == text).ok_or_else(|| NotAName(text.to_owned()))
+        day(text).filter(|day| day.to_string() == text).ok_or_else(|| NotAName(text.to_owned()))
     }
 }
 
@@ -138,13 +131,8 @@ impl FromStr for Hour {
     type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Self, NotAName> {
-        let parse = || {
-            let (day, hour) = text.split_once('T')?;
-            let hour: i64 = hour.parse().ok()?;
-            let day: Day = day.parse().ok()?;
-            Some(Hour(i64::from(day.0) * 24 + hour))
-        };
-        parse().filter(|hour| hour.to_string() == text).ok_or_else(|| NotAName(text.to_owned()))
+        let parsed = text.split_once('T').and_then(|(day, hour)| self::hour(day, hour));
+        parsed.filter(|hour| hour.to_string() == text).ok_or_else(|| NotAName(text.to_owned()))
     }
 }
 
@@ -393,6 +381,22 @@ impl FromStr for Name {
     }
 }
 
+// What follows takes other spellings too, such as a day without its zeros: who calls it writes the whole out again and
+// compares.
+
+fn day(text: &str) -> Option<Day> {
+    let mut parts = text.splitn(3, '-');
+    let year = parts.next()?.parse().ok()?;
+    let month = Month::try_from(parts.next()?.parse::<u8>().ok()?).ok()?;
+    let date = Date::from_calendar_date(year, month, parts.next()?.parse().ok()?).ok()?;
+    Some(Day(date.to_julian_day() - UNIX_EPOCH_JULIAN))
+}
+
+fn hour(day: &str, hour_of_day: &str) -> Option<Hour> {
+    let hour_of_day: i64 = hour_of_day.parse().ok()?;
+    (i64::from(self::day(day)?.0) * 24).checked_add(hour_of_day).map(Hour)
+}
+
 fn offset(text: &str) -> Option<i64> {
     text.parse().ok().filter(|&offset: &i64| offset >= 0)
 }
@@ -435,11 +439,11 @@ fn parse_lake(rest: &str) -> Option<Name> {
         REJECTED => {
             let (folder, rest) = rest.split_once('/')?;
             let (day, file) = rest.strip_prefix("ingest_date=")?.split_once('/')?;
-            Some(Name::Rejected { range: parse_range(topic(folder)?, file)?, day: day.parse().ok()? })
+            Some(Name::Rejected { range: parse_range(topic(folder)?, file)?, day: self::day(day)? })
         }
         SONG_COUNTS | USER_ACTIVITY => {
             let (day, file) = rest.strip_prefix("event_date=")?.split_once('/')?;
-            let day = day.parse().ok()?;
+            let day = self::day(day)?;
             // A topic may hold hyphens; the last four parts of the name hold none.
             let at = file.rmatch_indices('-').nth(3)?.0;
             let range = parse_range(topic(file.get(..at)?)?, file.get(at + 1..)?)?;
@@ -450,9 +454,8 @@ fn parse_lake(rest: &str) -> Option<Name> {
         }
         _ => {
             let (day, rest) = rest.strip_prefix("event_date=")?.split_once('/')?;
-            let (hour, file) = rest.strip_prefix("event_hour=")?.split_once('/')?;
-            let hour = format!("{day}T{hour}").parse().ok()?;
-            Some(Name::Data { range: parse_range(topic(folder)?, file)?, hour })
+            let (of_day, file) = rest.strip_prefix("event_hour=")?.split_once('/')?;
+            Some(Name::Data { range: parse_range(topic(folder)?, file)?, hour: hour(day, of_day)? })
         }
     }
 }

@@ -6,26 +6,35 @@ use super::error::EncodeError;
 /// building it is most of what compressing so small a page costs.
 const SMALL_INDEX_PAGE: usize = 512;
 
-/// Which of a column chunk's pages.
+/// What is in a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Values in plain encoding.
-    Values,
+    /// Texts in plain encoding.
+    Texts,
+    /// Fixed-width values in plain encoding.
+    Numbers,
     /// Definition levels and bit-packed indices into a dictionary.
     Indices,
 }
 
-/// Makes zstd frames; the context is kept from page to page.
+/// The zstd level for numbers where texts have level 1: the same search for repetitions, but what does not repeat is left as
+/// it is. Of times, offsets and doubles that is what no Huffman table makes smaller.
+const NUMBERS_LEVEL: i32 = -1;
+
+/// Makes zstd frames; the contexts are kept from page to page.
 pub(super) struct PageCompressor {
     context: zstd::bulk::Compressor<'static>,
+    /// For numbers, where they have a level of their own.
+    numbers: Option<zstd::bulk::Compressor<'static>>,
     frame: Vec<u8>,
 }
 
 impl PageCompressor {
     /// `level` is zstd's, 1 to 19.
     pub(super) fn new(level: i32) -> Result<Self, EncodeError> {
-        let context = zstd::bulk::Compressor::new(level).map_err(EncodeError::write)?;
-        Ok(Self { context, frame: Vec::new() })
+        let context = |level| zstd::bulk::Compressor::new(level).map_err(EncodeError::write);
+        let numbers = if level == 1 { Some(context(NUMBERS_LEVEL)?) } else { None };
+        Ok(Self { context: context(level)?, numbers, frame: Vec::new() })
     }
 
     /// A frame that holds `page`.
@@ -35,7 +44,11 @@ impl PageCompressor {
             store(page, &mut self.frame);
         } else {
             self.frame.reserve(zstd::zstd_safe::compress_bound(page.len()));
-            self.context.compress_to_buffer(page, &mut self.frame).map_err(EncodeError::write)?;
+            let context = match (content, &mut self.numbers) {
+                (Content::Numbers, Some(numbers)) => numbers,
+                _ => &mut self.context,
+            };
+            context.compress_to_buffer(page, &mut self.frame).map_err(EncodeError::write)?;
         }
         Ok(&self.frame)
     }
@@ -78,6 +91,23 @@ mod tests {
         let (small, larger) = (vec![0; SMALL_INDEX_PAGE], vec![0; SMALL_INDEX_PAGE + 1]);
         assert!(size(Content::Indices, &small) > small.len());
         assert!(size(Content::Indices, &larger) < 100);
-        assert!(size(Content::Values, &small) < 100);
+        assert!(size(Content::Numbers, &small) < 100);
+        assert!(size(Content::Texts, &small) < 100);
+    }
+
+    #[test]
+    fn numbers_of_the_fastest_level_are_only_searched_for_repetitions() {
+        // Nothing repeats, but half of each byte says nothing.
+        let mut random = fastrand::Rng::with_seed(1);
+        let halves: Vec<u8> = (0..4000).map(|_| random.u8(..16)).collect();
+        let size = |level, content, page: &[u8]| {
+            let frame = PageCompressor::new(level).unwrap().frame(content, page).unwrap().to_vec();
+            assert_eq!(zstd::bulk::decompress(&frame, page.len()).unwrap(), page);
+            frame.len()
+        };
+        assert!(size(1, Content::Texts, &halves) < 2500);
+        assert!(size(1, Content::Numbers, &halves) > 3900);
+        assert!(size(1, Content::Numbers, &[7; 4000]) < 100);
+        assert_eq!(size(2, Content::Numbers, &halves), size(2, Content::Texts, &halves));
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parquet_format_safe::thrift::protocol::TCompactOutputProtocol;
 use parquet_format_safe::{
     ColumnChunk, ColumnMetaData, ColumnOrder, CompressionCodec, DataPageHeader, DictionaryPageHeader,
-    Encoding, FileMetaData, KeyValue, PageEncodingStats, PageHeader, PageType, RowGroup, Statistics,
+    Encoding, FileMetaData, KeyValue, PageEncodingStats, PageHeader, PageType, RowGroup, Statistics, Type,
     TypeDefinedOrder,
 };
 
@@ -158,12 +158,15 @@ impl<'a> FileBuilder<'a> {
         page: &[u8],
     ) -> Result<(), EncodeError> {
         let uncompressed_page_size = count(self.open.as_ref(), page.len())?;
-        let content = match &data {
-            Some(header) if header.encoding == Encoding::RLE_DICTIONARY => Content::Indices,
-            _ => Content::Values,
-        };
-        let stored = match self.open.as_ref().map(|chunk| chunk.codec) {
-            Some(CompressionCodec::ZSTD) => self.compressor.frame(content, page)?,
+        let stored = match self.open.as_ref() {
+            Some(chunk) if chunk.codec == CompressionCodec::ZSTD => {
+                let content = match &data {
+                    Some(header) if header.encoding == Encoding::RLE_DICTIONARY => Content::Indices,
+                    _ if chunk.spec.kind.physical() == Type::BYTE_ARRAY => Content::Texts,
+                    _ => Content::Numbers,
+                };
+                self.compressor.frame(content, page)?
+            }
             _ => page,
         };
         let header = PageHeader {

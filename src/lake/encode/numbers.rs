@@ -67,8 +67,12 @@ impl NumberDictionary {
         None
     }
 
-    /// Whether a sample repeats enough for a dictionary to be worth trying.
+    /// Whether a sample repeats enough for a dictionary to be worth trying. A column as short as a sample is built from at
+    /// once, which takes no longer and gives up at fewer distinct values.
     fn sample_repeats(&mut self, words: &[u64]) -> bool {
+        if words.len() <= SAMPLE {
+            return true;
+        }
         let step = words.len().div_ceil(SAMPLE);
         self.sample.clear();
         self.sample.extend(words.iter().step_by(step));

@@ -77,6 +77,28 @@ fn names_are_those_of_the_design() {
 }
 
 #[test]
+fn other_spellings_of_an_hour_or_a_day_are_refused() {
+    let stem = "e001-p00003-00000000000000000007-00000000000000000042.parquet";
+    let hour = |day: &str, hour: &str| format!("lake/v1/t/event_date={day}/event_hour={hour}/{stem}");
+    assert!(hour("2016-01-02", "05").parse::<Name>().is_ok());
+    for (day, of_day) in [
+        ("2016-1-2", "05"),
+        ("2016-01-02", "5"),
+        ("2016-01-02", "24"),
+        ("2016-01-02", "-1"),
+        ("2016-02-30", "05"),
+        ("2016-01-02", "9223372036854775807"),
+    ] {
+        assert!(hour(day, of_day).parse::<Name>().is_err(), "{day} {of_day}");
+        assert!(format!("{day}T{of_day}").parse::<Hour>().is_err(), "{day}T{of_day}");
+    }
+    for name in ["_rejected/t/ingest_date=2016-1-02", "song_counts/event_date=2016-1-02"] {
+        assert!(format!("lake/v1/{name}/{stem}").parse::<Name>().is_err(), "{name}");
+    }
+    assert!("2016-1-02".parse::<Day>().is_err());
+}
+
+#[test]
 fn reserved_and_illegal_topics_are_refused() {
     for topic in ["", ".", "..", "a/b", "é", "song_counts", "user_activity", "_rejected"] {
         assert!(check_topic(topic).is_err(), "{topic}");
