@@ -19,6 +19,8 @@ use crate::blocking::{AT_ONCE, Places};
 pub(super) const TEMPORARY: &str = ".tmp";
 /// Older files in the temporary folder belong to writers that died.
 const STALE: Duration = Duration::from_secs(24 * 3600);
+/// An object of so many bytes does not stay in the page cache. Of a smaller one telling the kernel costs what it spares.
+const LARGE: usize = 256 << 10;
 /// Objects in one page of a listing.
 const PAGE: usize = 1000;
 
@@ -178,6 +180,9 @@ impl Inner {
         let mut file = temporary.file()?;
         file.write_all(body)?;
         file.sync_all()?;
+        if body.len() >= LARGE {
+            leave_the_cache(&file);
+        }
         drop(file);
         let created = match fs::hard_link(&temporary.0, &target) {
             Ok(()) => Created::New,
@@ -294,6 +299,18 @@ impl Drop for Temporary {
     }
 }
 
+/// Tells the kernel that nobody reads the file soon. A large object is read hours later or at the next start, if at all; in
+/// the page cache it would take the place of what is read soon, a broker's log for one, and the next would be written to
+/// memory that is in no processor's cache, and in a virtual machine perhaps not backed by the host yet.
+fn leave_the_cache(file: &File) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed) {
+        tracing::debug!(%error, "page cache advice was refused");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
+}
+
 fn checked(op: &'static str, name: &str) -> Result<(), StoreError> {
     name::check(name).map_err(|cause| StoreError::Permanent { op, name: name.into(), cause })
 }
@@ -358,6 +375,15 @@ mod tests {
         // `a/b` is a file, so `a/b/c` cannot be made.
         assert!(!store.create("a/b/c", Bytes::new()).await.unwrap_err().is_transient());
         assert_eq!(files(&root.path().join(TEMPORARY)), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn an_object_that_leaves_the_page_cache_is_read_as_it_was_written() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().into()).unwrap();
+        let body = Bytes::from((0..LARGE + 1).map(|at| at as u8).collect::<Vec<_>>());
+        assert_eq!(store.create("a", body.clone()).await.unwrap(), Created::New);
+        assert_eq!(store.read("a").await.unwrap(), Some(body));
     }
 
     #[tokio::test]
