@@ -45,13 +45,13 @@ struct Inner {
     syncing: Mutex<()>,
 }
 
-/// Which folders `sync` must sync.
+/// Which folders `sync` must sync, by their names below the root; the root's is empty.
 #[derive(Debug, Default)]
 struct Folders {
-    /// A name was made in these since the last sync.
-    touched: BTreeSet<PathBuf>,
+    /// A name was made in these since the last sync. With a folder whose own name may be new, its parent is in it.
+    touched: BTreeSet<String>,
     /// The names of these are known to be durable in their own parents.
-    durable: BTreeSet<PathBuf>,
+    durable: BTreeSet<String>,
 }
 
 impl LocalStore {
@@ -197,8 +197,8 @@ impl Inner {
     /// without its beginning.
     fn check_nothing_vanished(&self, name: &str) -> io::Result<()> {
         let folders = self.lock();
-        for folder in Path::new(name).ancestors().skip(1) {
-            let ours = folder.as_os_str().is_empty() || folder.starts_with("ledger");
+        for folder in std::iter::successors(parent(name), |folder| parent(folder)) {
+            let ours = folder.is_empty() || Path::new(folder).starts_with("ledger");
             if ours && folders.durable.contains(folder) && !self.root.join(folder).is_dir() {
                 let folder = self.root.join(folder);
                 return Err(io::Error::new(
@@ -217,13 +217,14 @@ impl Inner {
     /// Notes the folders whose sync makes `name` durable: its own, and the parents of folders that may be new.
     fn note(&self, name: &str) {
         let mut folders = self.lock();
-        let mut folder = Path::new(name).parent();
-        while let Some(below) = folder {
-            folders.touched.insert(below.to_path_buf());
-            if folders.durable.contains(below) {
+        for folder in std::iter::successors(parent(name), |folder| parent(folder)) {
+            if folders.touched.contains(folder) {
                 break;
             }
-            folder = below.parent();
+            folders.touched.insert(folder.to_owned());
+            if folders.durable.contains(folder) {
+                break;
+            }
         }
     }
 
@@ -270,6 +271,14 @@ impl Inner {
             },
             _ => StoreError::Transient { op, name, cause: format!("{root}: {error}") },
         }
+    }
+}
+
+/// The folder that `name` is in; none for the root.
+fn parent(name: &str) -> Option<&str> {
+    match name.rsplit_once('/') {
+        Some((folder, _)) => Some(folder),
+        None => (!name.is_empty()).then_some(""),
     }
 }
 
@@ -398,9 +407,7 @@ mod tests {
     async fn sync_covers_new_parents_once() {
         let root = tempfile::tempdir().unwrap();
         let store = LocalStore::open(root.path().into()).unwrap();
-        let touched = || -> Vec<String> {
-            store.inner.lock().touched.iter().map(|folder| folder.display().to_string()).collect()
-        };
+        let touched = || -> Vec<String> { store.inner.lock().touched.iter().cloned().collect() };
         store.create("a/b/c/1", Bytes::new()).await.unwrap();
         assert_eq!(touched(), ["", "a", "a/b", "a/b/c"]);
         store.sync().await.unwrap();
