@@ -30,7 +30,7 @@ impl NumberDictionary {
     pub(super) fn build(&mut self, words: &[u64], indices: &mut Vec<u32>) -> bool {
         self.values.clear();
         indices.clear();
-        if words.is_empty() || !self.sample_repeats(words) {
+        if words.len() < 2 || !self.sample_repeats(words) {
             return false;
         }
         let limit = MAX_DISTINCT.min(words.len() / 3 + 1);
@@ -83,5 +83,27 @@ impl NumberDictionary {
         let repeats = sampled - self.sample.len();
         let expected_at_limit = sampled * sampled / (2 * MAX_DISTINCT.min(words.len() / 3 + 1));
         repeats > 0 && repeats >= expected_at_limit.min(sampled / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dictionary_is_made_where_each_value_comes_about_three_times() {
+        for rows in [0, 1, 2, 3, 10, SAMPLE, SAMPLE + 1, 3 * SAMPLE] {
+            for distinct in [1, 2, rows / 4, rows / 2, rows].into_iter().filter(|&distinct| distinct > 0) {
+                let words: Vec<u64> = (0..rows).map(|row| (row % distinct) as u64 * 977).collect();
+                let mut indices = Vec::new();
+                let made = NumberDictionary::default().build(&words, &mut indices);
+                assert_eq!(made, rows > 1 && distinct <= rows / 3 + 1, "{distinct} values in {rows} rows");
+                if made {
+                    assert!(
+                        indices.iter().zip(0..rows).all(|(&index, row)| index as usize == row % distinct)
+                    );
+                }
+            }
+        }
     }
 }
