@@ -30,7 +30,8 @@ impl NumberDictionary {
     pub(super) fn build(&mut self, words: &[u64], indices: &mut Vec<u32>) -> bool {
         self.values.clear();
         indices.clear();
-        if words.len() < 2 || !self.sample_repeats(words) {
+        // A column as short as a sample is built from at once, which takes no longer and gives up at fewer distinct values.
+        if words.len() < 2 || (words.len() > SAMPLE && !self.sample_repeats(words)) {
             return false;
         }
         let limit = MAX_DISTINCT.min(words.len() / 3 + 1);
@@ -67,12 +68,8 @@ impl NumberDictionary {
         None
     }
 
-    /// Whether a sample repeats enough for a dictionary to be worth trying. A column as short as a sample is built from at
-    /// once, which takes no longer and gives up at fewer distinct values.
+    /// Whether a sample repeats enough for a dictionary to be worth trying.
     fn sample_repeats(&mut self, words: &[u64]) -> bool {
-        if words.len() <= SAMPLE {
-            return true;
-        }
         let step = words.len().div_ceil(SAMPLE);
         self.sample.clear();
         self.sample.extend(words.iter().step_by(step));

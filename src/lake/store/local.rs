@@ -197,7 +197,7 @@ impl Inner {
     /// without its beginning.
     fn check_nothing_vanished(&self, name: &str) -> io::Result<()> {
         let folders = self.lock();
-        for folder in std::iter::successors(parent(name), |folder| parent(folder)) {
+        for folder in folders_above(name) {
             let ours = folder.is_empty() || Path::new(folder).starts_with("ledger");
             if ours && folders.durable.contains(folder) && !self.root.join(folder).is_dir() {
                 let folder = self.root.join(folder);
@@ -217,12 +217,8 @@ impl Inner {
     /// Notes the folders whose sync makes `name` durable: its own, and the parents of folders that may be new.
     fn note(&self, name: &str) {
         let mut folders = self.lock();
-        for folder in std::iter::successors(parent(name), |folder| parent(folder)) {
-            if folders.touched.contains(folder) {
-                break;
-            }
-            folders.touched.insert(folder.to_owned());
-            if folders.durable.contains(folder) {
+        for folder in folders_above(name) {
+            if !folders.touched.insert(folder.to_owned()) || folders.durable.contains(folder) {
                 break;
             }
         }
@@ -274,12 +270,9 @@ impl Inner {
     }
 }
 
-/// The folder that `name` is in; none for the root.
-fn parent(name: &str) -> Option<&str> {
-    match name.rsplit_once('/') {
-        Some((folder, _)) => Some(folder),
-        None => (!name.is_empty()).then_some(""),
-    }
+/// The folders that `name` is in, its own first, the root last.
+fn folders_above(name: &str) -> impl Iterator<Item = &str> {
+    Path::new(name).ancestors().skip(1).filter_map(Path::to_str)
 }
 
 /// A temporary file, removed when dropped.
