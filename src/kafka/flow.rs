@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::SendError;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
@@ -22,11 +23,22 @@ const MESSAGES_PER_TAKE: usize = 4096;
 
 /// An assigned partition.
 pub(super) struct Slot {
-    queue: PartitionQueue<GroupContext>,
+    /// None while the partition is being assigned anew.
+    queue: Option<PartitionQueue<GroupContext>>,
     flow: Option<Flow>,
-    /// The client has stopped reading the partition, see [`Taken::stopped`].
-    stopped: bool,
+    client: Client,
     status: Arc<PartitionStatus>,
+}
+
+/// What the client does with a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// Nothing yet: it is paused since the assignment, and may not have taken it up.
+    Assigned,
+    /// It was sought, and fetches.
+    Fetching,
+    /// It has stopped for good: after an offset out of range it refuses each seek, until it is assigned the partition anew.
+    Stopped,
 }
 
 /// What a partition is read for.
@@ -45,7 +57,7 @@ struct Flow {
 impl Slot {
     /// A partition that nobody reads yet.
     pub(super) fn new(queue: PartitionQueue<GroupContext>, status: Arc<PartitionStatus>) -> Self {
-        Self { queue, flow: None, stopped: false, status }
+        Self { queue: Some(queue), flow: None, client: Client::Assigned, status }
     }
 
     /// Reads on from `offset` into `sink`.
@@ -70,12 +82,18 @@ impl Slot {
 
     /// Where the client, which has stopped, has to start anew; none where nobody reads the partition.
     pub(super) fn stopped_at(&self) -> Option<i64> {
-        self.flow.as_ref().filter(|_| self.stopped).map(|flow| flow.cursor.next())
+        self.flow.as_ref().filter(|_| self.client == Client::Stopped).map(|flow| flow.cursor.next())
     }
 
-    /// The client has started anew, with this queue.
-    pub(super) fn started_anew(&mut self, queue: PartitionQueue<GroupContext>) {
-        (self.queue, self.stopped) = (queue, false);
+    /// The client is given the partition anew. Until [`Slot::assigned_anew`] there is no queue: its end takes the poll loop's
+    /// waker off the client's queue, which is the same one afterwards.
+    pub(super) fn unassigned(&mut self) {
+        self.queue = None;
+    }
+
+    /// The client has the partition anew, paused, with this queue.
+    pub(super) fn assigned_anew(&mut self, queue: PartitionQueue<GroupContext>) {
+        (self.queue, self.client) = (Some(queue), Client::Assigned);
         if let Some(flow) = &mut self.flow {
             flow.seeking = true;
         }
@@ -87,8 +105,8 @@ impl Slot {
         consumer: &BaseConsumer<GroupContext>,
         partition: &TopicPartition,
     ) -> bool {
-        let Self { queue, flow: Some(flow), stopped, status } = self else { return false };
-        if flow.seeking && !flow.seek(consumer, partition) {
+        let Self { queue: Some(queue), flow: Some(flow), client, status } = self else { return false };
+        if flow.seeking && !flow.seek(consumer, partition, client) {
             return false;
         }
         let wait = if flow.flush_stash() { flow.gate.closed_by() } else { Some(Wait::Consumer) };
@@ -98,9 +116,8 @@ impl Slot {
         if wait.is_some() {
             return false;
         }
-        let taken = queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
-        *stopped |= taken.stopped;
-        let Taken { batch, at_end, error, unproven, .. } = taken;
+        let Taken { batch, at_end, error, unproven } =
+            queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
         let busy = batch.is_some();
         if let Some(batch) = batch {
             status.set_position(Some(batch.end));
@@ -132,9 +149,12 @@ impl Slot {
             status.set_high_watermark(high);
         }
         let read = status.position().max(status.head());
-        let unread = high.is_some_and(|high| high > read.unwrap_or(0)) && !status.at_end();
+        // Of a log in which the client does not reach its place nobody knows what waits; silence would hide that it is not read.
+        let astray = self.flow.as_ref().is_some_and(|flow| flow.seeking);
+        let unread = astray || high.is_some_and(|high| high > read.unwrap_or(0)) && !status.at_end();
         status.tally.set_unread(unread && status.oldest_pending_ms().is_none());
-        status.tally.fetched_ahead.store(self.queue.waiting() as u64, Ordering::Relaxed);
+        let waiting = self.queue.as_ref().map_or(0, PartitionQueue::waiting);
+        status.tally.fetched_ahead.store(waiting as u64, Ordering::Relaxed);
     }
 }
 
@@ -148,7 +168,12 @@ impl Flow {
     }
 
     /// Seeks and resumes; false while librdkafka is not ready for it.
-    fn seek(&mut self, consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) -> bool {
+    fn seek(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+        partition: &TopicPartition,
+        client: &mut Client,
+    ) -> bool {
         let mut list = TopicPartitionList::new();
         let sought = list
             .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(self.cursor.next()))
@@ -158,9 +183,14 @@ impl Flow {
             .and_then(|()| consumer.resume(&list));
         match sought {
             Ok(()) => {
-                self.seeking = false;
+                (self.seeking, *client) = (false, Client::Fetching);
                 self.cursor.sought();
                 true
+            }
+            // The message that said so may be gone: a pause takes what waits out of the queue.
+            Err(error) if *client == Client::Fetching && is_not_reading(&error) => {
+                *client = Client::Stopped;
+                false
             }
             Err(error) => {
                 // The partition's fetcher has not started yet, or its leader is moving: the loop comes back.
@@ -186,4 +216,9 @@ impl Flow {
         }
         true
     }
+}
+
+/// Whether the client refuses a seek because it does not read the partition.
+fn is_not_reading(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::State)
 }

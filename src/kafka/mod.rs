@@ -1,5 +1,6 @@
 //! Kafka: client settings, batch consumption, producing, and what the engine asks of a partition's log.
 
+mod assignment;
 pub mod client;
 mod clock;
 pub mod cursor;

@@ -203,8 +203,6 @@ pub struct Taken {
     pub error: Option<FetchError>,
     /// A record may have been left out: the client must be sought to the cursor.
     pub unproven: bool,
-    /// The client was out of range and has stopped reading the partition; it cannot be sought any more.
-    pub stopped: bool,
 }
 
 /// One partition's own queue, split off the consumer's.
@@ -266,7 +264,7 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
     /// step that proves nothing.
     fn sort_out(&self, mut messages: Vec<MessagePtr>, cursor: &mut Cursor, gate: &Arc<Gate>) -> Taken {
         let start = cursor.next();
-        let (mut bytes, mut at_end, mut error, mut unproven, mut stopped) = (0, false, None, false, false);
+        let (mut bytes, mut at_end, mut error, mut unproven) = (0, false, None, false);
         messages.retain(|&native| {
             // SAFETY: librdkafka handed the message over; it is destroyed once, here or with the batch.
             let message = unsafe { &*native };
@@ -286,7 +284,6 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
                     }
                     RDKafkaRespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET
                     | RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE => {
-                        stopped = true;
                         let step = cursor.out_of_range();
                         error = (step == Step::Next).then_some(FetchError::OffsetOutOfRange);
                         step
@@ -313,7 +310,7 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
             let (gate, destroy) = (Arc::clone(gate), sys::rd_kafka_message_destroy as _);
             FetchedBatch { messages, start, end, bytes, gate, destroy, _client: client }
         });
-        Taken { batch, at_end, error, unproven, stopped }
+        Taken { batch, at_end, error, unproven }
     }
 }
 

@@ -20,10 +20,10 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::TopicPartition;
+use super::assignment::{assign_paused, partitions_of};
 use super::clock::WallClock;
 use super::flow::Slot;
 use super::gate::{Gate, Waker};
-use super::native::PartitionQueue;
 use super::native::client::events_waiting;
 use super::token;
 use crate::log_limit::Recent;
@@ -357,32 +357,26 @@ impl Loop {
 
     fn assign(&mut self, list: &TopicPartitionList) {
         let mut list = list.clone();
-        // Any valid offset does: the partition is paused until its start is known, and then sought.
-        let offsets = list.set_all_offsets(Offset::Offset(0));
-        let assigned = offsets.and_then(|()| match self.consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
-            _ => self.consumer.assign(&list),
-        });
-        if let Err(error) = assigned.and_then(|()| self.consumer.pause(&list)) {
-            self.events.push_back(GroupEvent::Fatal(format!("assignment failed: {error}")));
-            return;
+        // Any valid offset does: each partition is sought when it is known where it is read from.
+        let assigned = list
+            .set_all_offsets(Offset::Offset(0))
+            .map_err(|error| error.to_string())
+            .and_then(|()| assign_paused(&self.consumer, &list, &self.waker));
+        match assigned {
+            Ok(queues) => {
+                self.events.push_back(GroupEvent::Assigned(
+                    queues.iter().map(|(partition, _)| partition.clone()).collect(),
+                ));
+                for (partition, queue) in queues {
+                    let status = self.board.partition(&partition);
+                    self.slots.insert(partition, Slot::new(queue, status));
+                }
+            }
+            Err(error) => self.events.push_back(GroupEvent::Fatal(format!("assignment failed: {error}"))),
         }
-        let mut partitions = Vec::new();
-        for partition in partitions_of(&list) {
-            let split =
-                PartitionQueue::split(&self.consumer, &partition.topic, partition.partition, &self.waker);
-            let Some(queue) = split else {
-                self.events.push_back(GroupEvent::Fatal(format!("{partition} has no queue")));
-                continue;
-            };
-            let status = self.board.partition(&partition);
-            self.slots.insert(partition.clone(), Slot::new(queue, status));
-            partitions.push(partition);
-        }
-        self.events.push_back(GroupEvent::Assigned(partitions));
     }
 
-    /// Assigns partitions anew that the client has stopped reading: after an offset out of range it refuses each seek.
+    /// Assigns partitions anew that the client has stopped reading.
     ///
     /// An idle partition gets there by any rebalance, for the client then asks for the offset behind the log's end (see
     /// [`super::cursor::Cursor`]); one that is read, when retention passes the position.
@@ -398,16 +392,14 @@ impl Loop {
                 tracing::warn!(%partition, %error, "reading anew is tried again");
                 continue;
             }
-            let assigned = self.consumer.incremental_assign(&list).and_then(|()| self.consumer.pause(&list));
-            let queue =
-                PartitionQueue::split(&self.consumer, &partition.topic, partition.partition, &self.waker);
-            match (assigned, queue) {
-                (Ok(()), Some(queue)) => {
+            slot.unassigned();
+            match assign_paused(&self.consumer, &list, &self.waker) {
+                Ok(queues) => {
                     tracing::debug!(%partition, offset, "reading anew after an offset out of range");
-                    slot.started_anew(queue);
+                    queues.into_iter().for_each(|(_, queue)| slot.assigned_anew(queue));
                 }
-                (assigned, _) => {
-                    let why = format!("{partition} cannot be assigned anew: {assigned:?}");
+                Err(error) => {
+                    let why = format!("{partition} cannot be assigned anew: {error}");
                     self.events.push_back(GroupEvent::Fatal(why));
                 }
             }
@@ -473,13 +465,4 @@ impl Loop {
             slot.read_watermark(&self.consumer, partition);
         }
     }
-}
-
-fn partitions_of(list: &TopicPartitionList) -> impl Iterator<Item = TopicPartition> {
-    let elements = list.elements();
-    let partitions: Vec<_> = elements
-        .iter()
-        .map(|element| TopicPartition { topic: element.topic().into(), partition: element.partition() })
-        .collect();
-    partitions.into_iter()
 }

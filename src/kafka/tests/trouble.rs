@@ -287,7 +287,8 @@ fn requests_that_fail_are_made_again() {
     ];
     with_trouble(|mut trouble| async move {
         trouble.go_on("at first", ALL).await;
-        let requests: [(Api, &[Code]); 8] = [
+        let requests: [(Api, &[Code]); 9] = [
+            (Api::Fetch, &[RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE]),
             (Api::Fetch, &passing),
             (Api::ListOffsets, &passing),
             (Api::Metadata, &passing[..2]),

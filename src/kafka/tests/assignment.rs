@@ -1,0 +1,151 @@
+//! Offsets that the log does not hold: before a partition is read, and while it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::{TOPIC, at, config, consumer};
+use crate::kafka::TopicPartition;
+use crate::kafka::assignment::assign_paused;
+use crate::kafka::embedded::EmbeddedBroker;
+use crate::kafka::flow::Slot;
+use crate::kafka::gate::{Gate, MemoryBudget, Waker};
+use crate::kafka::native::client::cached_high_watermark;
+use crate::kafka::poller::{GroupContext, Sink};
+use crate::messages::{FetchFailed, Fetched};
+use crate::status::StatusBoard;
+
+/// Takes all and keeps only that reading failed.
+struct Taker(Arc<AtomicBool>);
+
+impl Actor for Taker {
+    type Context = Context<Self>;
+}
+
+impl Handler<Fetched> for Taker {
+    type Result = ();
+
+    fn handle(&mut self, _: Fetched, _: &mut Context<Self>) {}
+}
+
+impl Handler<FetchFailed> for Taker {
+    type Result = ();
+
+    fn handle(&mut self, _: FetchFailed, _: &mut Context<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One partition, whose log is empty, on a poll loop that the test turns.
+struct Bench {
+    broker: EmbeddedBroker,
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    partition: TopicPartition,
+    board: StatusBoard,
+    waker: Arc<Waker>,
+    slot: Slot,
+    failed: Arc<AtomicBool>,
+}
+
+impl Bench {
+    /// Assigned at an offset that the log does not hold.
+    fn start() -> Self {
+        let broker = EmbeddedBroker::start([(TOPIC, 2)]).expect("a broker");
+        let consumer = consumer(&config(&broker));
+        let (board, waker) = (StatusBoard::default(), Arc::new(Waker::default()));
+        let partition = TopicPartition { topic: TOPIC.into(), partition: 0 };
+        let slot = slot(&consumer, &partition, &board, &waker);
+        Self { broker, consumer, partition, board, waker, slot, failed: Arc::default() }
+    }
+
+    fn read_from(&mut self, offset: i64) {
+        let taker = Taker(Arc::clone(&self.failed)).start();
+        let gate =
+            Gate::new(1 << 20, MemoryBudget::new(1 << 20, Arc::clone(&self.waker)), Arc::clone(&self.waker));
+        let sink = Sink { fetched: taker.clone().recipient(), failed: taker.recipient() };
+        self.slot.start(offset, 1, gate, sink);
+    }
+
+    /// Turns until `done`.
+    async fn turn(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !done(self) {
+            assert!(Instant::now() < deadline, "{what}");
+            let _ = self.consumer.poll(Duration::from_millis(1));
+            self.slot.serve(&self.consumer, &self.partition);
+            // The sink's actor has its turn.
+            actix::clock::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Whether records are said to wait unread.
+    fn waits(&self) -> bool {
+        self.board.partition(&self.partition).tally.unread_since_ms().is_some()
+    }
+
+    fn position(&self) -> Option<i64> {
+        self.board.partition(&self.partition).position()
+    }
+}
+
+fn slot(
+    consumer: &Arc<BaseConsumer<GroupContext>>,
+    partition: &TopicPartition,
+    board: &StatusBoard,
+    waker: &Arc<Waker>,
+) -> Slot {
+    let mut queues = assign_paused(consumer, &at(7), waker).expect("assigned");
+    Slot::new(queues.remove(0).1, board.partition(partition))
+}
+
+#[test]
+fn nothing_is_fetched_before_the_offset_to_read_from_is_known() {
+    System::new().block_on(async {
+        let mut bench = Bench::start();
+        // Another partition of the same broker is fetched meanwhile: this one has had its chance.
+        let mut other = TopicPartitionList::new();
+        other.add_partition_offset(TOPIC, 1, Offset::Offset(0)).expect("an offset");
+        bench.consumer.incremental_assign(&other).expect("assigned");
+        let fetched = |bench: &Bench, partition| cached_high_watermark(&bench.consumer, TOPIC, partition);
+        bench.turn("the other partition is fetched", |bench| fetched(bench, 1).is_some()).await;
+        assert_eq!(fetched(&bench, 0), None);
+        bench.read_from(0);
+        bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
+        assert_eq!(bench.slot.stopped_at(), None);
+    });
+}
+
+#[test]
+fn a_client_that_stopped_out_of_range_reads_on_when_it_is_assigned_anew() {
+    System::new().block_on(async {
+        let mut bench = Bench::start();
+        bench.read_from(5);
+        bench.turn("the client is out of range", |bench| bench.failed.load(Ordering::Relaxed)).await;
+        bench.read_from(0);
+        bench.turn("a seek is refused", |bench| bench.slot.stopped_at() == Some(0)).await;
+        bench.slot.read_watermark(&bench.consumer, &bench.partition);
+        assert!(bench.waits(), "a partition that is not read looks as if nothing waited");
+        bench.consumer.incremental_unassign(&at(0)).expect("unassigned");
+        bench.slot.unassigned();
+        let mut queues = assign_paused(&bench.consumer, &at(0), &bench.waker).expect("assigned");
+        bench.slot.assigned_anew(queues.remove(0).1);
+        bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
+        bench.slot.read_watermark(&bench.consumer, &bench.partition);
+        assert!(!bench.waits());
+        // What has come wakes the poll loop, as before.
+        bench.waker.wait(Duration::ZERO);
+        let producer: BaseProducer = config(&bench.broker).create().expect("a producer");
+        producer.send(BaseRecord::<(), _>::to(TOPIC).partition(0).payload("{}")).expect("queued");
+        producer.flush(Duration::from_secs(10)).expect("delivered");
+        let start = Instant::now();
+        bench.waker.wait(Duration::from_secs(20));
+        assert!(start.elapsed() < Duration::from_secs(10), "nobody woke it");
+        bench.turn("the record is read", |bench| bench.position() == Some(1)).await;
+    });
+}
