@@ -62,8 +62,13 @@ def test_from_nothing_to_a_checked_lake_and_on(tmp_path):
     demo = Demo(tmp_path, "--history", "6h", "--users", "20000")
     wait_until(lambda: demo.get("/api/v1/charts/songs?window=24h&limit=1") and demo.status("records"), "first numbers")
     assert time.monotonic() - began < FIRST_NUMBERS_SECONDS
-    songs = json.loads(wait_until(lambda: demo.get("/api/v1/charts/songs?window=24h&limit=5"), "a chart"))["songs"]
-    assert len(songs) == 5 and songs[0]["plays"] > 1
+
+    # The first records may be page views, or plays of as many songs.
+    def charted():
+        songs = json.loads(demo.get("/api/v1/charts/songs?window=24h&limit=5") or "{}").get("songs", [])
+        return len(songs) == 5 and songs[0]["plays"] > 1
+
+    wait_until(charted, "a chart")
     assert "<title>" in demo.get("/")
     wait_until(lambda: demo.status("last_upload"), "the first upload")
     live = f"within a minute of now: {time.time():.0f}"
