@@ -1,10 +1,12 @@
 """`beatlytica demo`: everything in one process, from nothing to a checked lake."""
 
+import contextlib
 import json
 import signal
 import time
 import urllib.request
 
+import pytest
 import truth
 from harness import Process, free_ports, wait_until
 
@@ -50,6 +52,18 @@ class Demo:
         return found
 
 
+@pytest.fixture
+def start(tmp_path):
+    """Starts demos in one folder; none outlives a test that fails."""
+    with contextlib.ExitStack() as running:
+        def start(*flags):
+            demo = Demo(tmp_path, *flags)
+            running.enter_context(demo.process)
+            return demo
+
+        yield start
+
+
 def times(folder, epoch):
     """Rows, and first and last event time, ms, of an epoch's records."""
     glob = f"{folder}/data/lake/v1/*_events/**/{epoch}-*.parquet"
@@ -57,9 +71,9 @@ def times(folder, epoch):
     return found
 
 
-def test_from_nothing_to_a_checked_lake_and_on(tmp_path):
+def test_from_nothing_to_a_checked_lake_and_on(start, tmp_path):
     began = time.monotonic()
-    demo = Demo(tmp_path, "--history", "6h", "--users", "20000")
+    demo = start("--history", "6h", "--users", "20000")
     wait_until(lambda: demo.get("/api/v1/charts/songs?window=24h&limit=1") and demo.status("records"), "first numbers")
     assert time.monotonic() - began < FIRST_NUMBERS_SECONDS
 
@@ -82,7 +96,7 @@ def test_from_nothing_to_a_checked_lake_and_on(tmp_path):
     rows, first, last = times(tmp_path, "e001")
     assert rows > 10_000
 
-    again = Demo(tmp_path, "--history", "6h", "--users", "20000")
+    again = start("--history", "6h", "--users", "20000")
     wait_until(lambda: again.status("records"), "more events")
     printed = again.interrupt()
     assert "goes on from where it ended" in printed
@@ -93,11 +107,11 @@ def test_from_nothing_to_a_checked_lake_and_on(tmp_path):
     assert times(tmp_path, "e001") == (rows, first, last)
 
 
-def test_a_lake_of_a_real_cluster_is_left_alone(tmp_path):
+def test_a_lake_of_a_real_cluster_is_left_alone(start, tmp_path):
     epoch = tmp_path / "data" / "ledger" / "v1" / "listen_events" / "e001" / "epoch.json"
     epoch.parent.mkdir(parents=True)
     epoch.write_text('{"format":1,"cluster_id":"production","topic_id":"t"}')
-    demo = Demo(tmp_path)
+    demo = start()
     ended = demo.process.wait(30)
     assert ended.code == 1
     assert "holds listen_events of a real cluster" in demo.log.read_text()
