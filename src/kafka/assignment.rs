@@ -23,9 +23,14 @@ pub(super) fn assign_paused(
     list: &TopicPartitionList,
     waker: &Arc<Waker>,
 ) -> Result<Vec<(TopicPartition, PartitionQueue<GroupContext>)>, String> {
-    let split = |partition: TopicPartition| {
-        let queue = PartitionQueue::split(consumer, &partition.topic, partition.partition, waker);
-        queue.map(|queue| (partition.clone(), queue)).ok_or_else(|| format!("{partition} has no queue"))
+    let split = |partition: TopicPartition| match PartitionQueue::split(
+        consumer,
+        &partition.topic,
+        partition.partition,
+        waker,
+    ) {
+        Some(queue) => Ok((partition, queue)),
+        None => Err(format!("{partition} has no queue")),
     };
     // The queues come first: only of a partition that it knows can the client note that it is paused.
     let queues = partitions_of(list).map(split).collect::<Result<Vec<_>, _>>()?;

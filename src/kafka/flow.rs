@@ -10,8 +10,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
+use super::assignment::assign_paused;
 use super::cursor::Cursor;
-use super::gate::Gate;
+use super::gate::{Gate, Waker};
 use super::native::client::cached_high_watermark;
 use super::native::{PartitionQueue, Taken};
 use super::poller::{GroupContext, Sink};
@@ -85,18 +86,37 @@ impl Slot {
         self.flow.as_ref().filter(|_| self.client == Client::Stopped).map(|flow| flow.cursor.next())
     }
 
-    /// The client is given the partition anew. Until [`Slot::assigned_anew`] there is no queue: its end takes the poll loop's
-    /// waker off the client's queue, which is the same one afterwards.
-    pub(super) fn unassigned(&mut self) {
+    /// Has the partition assigned to the client anew, if the client has stopped reading it.
+    ///
+    /// An idle partition gets there by any rebalance, for the client then asks for the offset behind the log's end (see
+    /// [`Cursor`]); one that is read, when retention passes the position.
+    ///
+    /// # Errors
+    /// That the client does not take it, in words; one that does not give it back is asked again.
+    pub(super) fn start_anew(
+        &mut self,
+        consumer: &Arc<BaseConsumer<GroupContext>>,
+        partition: &TopicPartition,
+        waker: &Arc<Waker>,
+    ) -> Result<(), String> {
+        let Some(offset) = self.stopped_at() else { return Ok(()) };
+        let mut list = TopicPartitionList::new();
+        let given_back = list
+            .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(offset))
+            .and_then(|()| consumer.incremental_unassign(&list));
+        if let Err(error) = given_back {
+            tracing::warn!(%partition, %error, "reading anew is tried again");
+            return Ok(());
+        }
+        tracing::debug!(%partition, offset, "reading anew after an offset out of range");
+        // First of all, for its end takes the waker off the client's queue, which is the same one afterwards.
         self.queue = None;
-    }
-
-    /// The client has the partition anew, paused, with this queue.
-    pub(super) fn assigned_anew(&mut self, queue: PartitionQueue<GroupContext>) {
-        (self.queue, self.client) = (Some(queue), Client::Assigned);
+        self.queue = assign_paused(consumer, &list, waker)?.pop().map(|(_, queue)| queue);
+        self.client = Client::Assigned;
         if let Some(flow) = &mut self.flow {
             flow.seeking = true;
         }
+        Ok(())
     }
 
     /// Moves what the partition has ready; returns whether there was anything.

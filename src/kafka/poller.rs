@@ -246,7 +246,12 @@ impl Loop {
             for (partition, slot) in &mut self.slots {
                 busy |= slot.serve(&self.consumer, partition);
             }
-            self.start_anew();
+            for (partition, slot) in &mut self.slots {
+                if let Err(error) = slot.start_anew(&self.consumer, partition, &self.waker) {
+                    let why = format!("{partition} cannot be assigned anew: {error}");
+                    self.events.push_back(GroupEvent::Fatal(why));
+                }
+            }
             self.flush_events();
             self.read_watermarks();
             self.watch_clock();
@@ -373,36 +378,6 @@ impl Loop {
                 }
             }
             Err(error) => self.events.push_back(GroupEvent::Fatal(format!("assignment failed: {error}"))),
-        }
-    }
-
-    /// Assigns partitions anew that the client has stopped reading.
-    ///
-    /// An idle partition gets there by any rebalance, for the client then asks for the offset behind the log's end (see
-    /// [`super::cursor::Cursor`]); one that is read, when retention passes the position.
-    fn start_anew(&mut self) {
-        let stopped =
-            self.slots.iter_mut().filter_map(|(partition, slot)| Some((partition, slot.stopped_at()?, slot)));
-        for (partition, offset, slot) in stopped {
-            let mut list = TopicPartitionList::new();
-            let given_back = list
-                .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(offset))
-                .and_then(|()| self.consumer.incremental_unassign(&list));
-            if let Err(error) = given_back {
-                tracing::warn!(%partition, %error, "reading anew is tried again");
-                continue;
-            }
-            slot.unassigned();
-            match assign_paused(&self.consumer, &list, &self.waker) {
-                Ok(queues) => {
-                    tracing::debug!(%partition, offset, "reading anew after an offset out of range");
-                    queues.into_iter().for_each(|(_, queue)| slot.assigned_anew(queue));
-                }
-                Err(error) => {
-                    let why = format!("{partition} cannot be assigned anew: {error}");
-                    self.events.push_back(GroupEvent::Fatal(why));
-                }
-            }
         }
     }
 

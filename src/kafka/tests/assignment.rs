@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{TOPIC, at, config, consumer};
@@ -60,7 +59,8 @@ impl Bench {
         let consumer = consumer(&config(&broker));
         let (board, waker) = (StatusBoard::default(), Arc::new(Waker::default()));
         let partition = TopicPartition { topic: TOPIC.into(), partition: 0 };
-        let slot = slot(&consumer, &partition, &board, &waker);
+        let mut queues = assign_paused(&consumer, &at(7), &waker).expect("assigned");
+        let slot = Slot::new(queues.remove(0).1, board.partition(&partition));
         Self { broker, consumer, partition, board, waker, slot, failed: Arc::default() }
     }
 
@@ -94,16 +94,6 @@ impl Bench {
     }
 }
 
-fn slot(
-    consumer: &Arc<BaseConsumer<GroupContext>>,
-    partition: &TopicPartition,
-    board: &StatusBoard,
-    waker: &Arc<Waker>,
-) -> Slot {
-    let mut queues = assign_paused(consumer, &at(7), waker).expect("assigned");
-    Slot::new(queues.remove(0).1, board.partition(partition))
-}
-
 #[test]
 fn nothing_is_fetched_before_the_offset_to_read_from_is_known() {
     System::new().block_on(async {
@@ -131,10 +121,7 @@ fn a_client_that_stopped_out_of_range_reads_on_when_it_is_assigned_anew() {
         bench.turn("a seek is refused", |bench| bench.slot.stopped_at() == Some(0)).await;
         bench.slot.read_watermark(&bench.consumer, &bench.partition);
         assert!(bench.waits(), "a partition that is not read looks as if nothing waited");
-        bench.consumer.incremental_unassign(&at(0)).expect("unassigned");
-        bench.slot.unassigned();
-        let mut queues = assign_paused(&bench.consumer, &at(0), &bench.waker).expect("assigned");
-        bench.slot.assigned_anew(queues.remove(0).1);
+        bench.slot.start_anew(&bench.consumer, &bench.partition, &bench.waker).expect("assigned");
         bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
         bench.slot.read_watermark(&bench.consumer, &bench.partition);
         assert!(!bench.waits());
