@@ -56,10 +56,14 @@ build: ## Build the program and what the tests run beside it (development profil
 demo: packages build ## Listeners, broker, engine, lake and live page in one process: no cloud, no account (DEMO_FLAGS, see `demo --help`)
 	@$(TARGET)/debug/beatlytica demo $(DEMO_FLAGS)
 
+# Private items too: nobody uses the library but its own program, and pages link to what they speak of.
+RUSTDOC = RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
+
 .PHONY: lint
-lint: ## Format and lints
+lint: ## Format, lints, and the links in the library's documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(RUSTDOC)
 
 .PHONY: check
 check: lint ## Format, lints and unit tests: the quick one
@@ -160,7 +164,7 @@ release-archive: ## dist/beatlytica-VERSION-TARGET_NAME.tar.gz with the program,
 
 .PHONY: docs
 docs: ## Build the library's documentation and check the documents' links
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	$(RUSTDOC)
 	$(PYTHON) scripts/check_links.py
 
 .PHONY: image

@@ -4,7 +4,7 @@
 //! by entry, its objects: there, as receipted, offsets inside the range and unique, records adding up, counts equal to
 //! a recount. A second pass over `lake/` finds objects that no entry names. A lake that is being written may be verified:
 //! a last entry without a receipt is in flight, not damaged. [`verify_log`] goes on to compare the ranges that Kafka
-//! still holds, and [`repair`] writes what is missing and can be had again.
+//! still holds, and [`repair()`] writes what is missing and can be had again.
 //!
 //! Names are listed page by page, entries read ahead of them, ranges checked side by side on all cores. Memory is bounded
 //! by a page of entries, [`BYTES_AT_ONCE`] of objects and what they hold, and [`MAX_FINDINGS`] findings.
@@ -72,7 +72,7 @@ pub struct Report {
     pub losses: Vec<Loss>,
     /// Losses beyond those.
     pub more_losses: u64,
-    /// Entries whose receipt or objects are missing, in-flight ones too: what [`repair`] can try; the first 10,000.
+    /// Entries whose receipt or objects are missing, in-flight ones too: what [`repair()`] can try; the first 10,000.
     pub unfinished: Vec<(ChainKey, i64)>,
     /// Findings, sorted; the first 10,000.
     pub damage: Vec<Damage>,
