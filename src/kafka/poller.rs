@@ -245,8 +245,6 @@ impl Loop {
             let mut busy = self.serve_group();
             for (partition, slot) in &mut self.slots {
                 busy |= slot.serve(&self.consumer, partition);
-            }
-            for (partition, slot) in &mut self.slots {
                 if let Err(error) = slot.start_anew(&self.consumer, partition, &self.waker) {
                     let why = format!("{partition} cannot be assigned anew: {error}");
                     self.events.push_back(GroupEvent::Fatal(why));
