@@ -20,6 +20,7 @@ const UNKNOWN: i64 = i64::MIN;
 #[derive(Debug)]
 pub struct PartitionStatus {
     position: AtomicI64,
+    read_until: AtomicI64,
     taken: AtomicI64,
     high_watermark: AtomicI64,
     head: AtomicI64,
@@ -45,6 +46,7 @@ impl Default for PartitionStatus {
         let unknown = || AtomicI64::new(UNKNOWN);
         Self {
             position: unknown(),
+            read_until: unknown(),
             taken: unknown(),
             high_watermark: unknown(),
             head: unknown(),
@@ -83,6 +85,8 @@ impl PartitionStatus {
     known! {
         /// Next offset to read.
         position, set_position;
+        /// Offset from which on the log's end is the end of reading; none where reading never ends.
+        read_until, set_read_until;
         /// Next offset that the uploader lacks: what lies before is in the lake or in its hands.
         taken, set_taken;
         /// The log's end as the last fetch saw it.

@@ -24,6 +24,8 @@ use crate::schemas::{EventKind, Source};
 pub const MAILBOX: usize = 256;
 /// Children are looked at this often.
 const TICK: Duration = Duration::from_millis(100);
+/// With `exit_at_end`, how often it is looked whether the end is reached.
+const END_TICK: Duration = Duration::from_millis(20);
 /// Wait before a topic that is not ready is looked at again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -131,6 +133,9 @@ impl Supervisor {
                 Ok((epoch, record, target)) => {
                     let (topic, number) = (Arc::clone(&partition.topic), partition.partition);
                     let source = Arc::new(Source { topic, kind, epoch, partition: number });
+                    if let (true, Some(world)) = (actor.settings.exit_at_end, &actor.world) {
+                        world.board.partition(&partition).set_read_until(Some(target));
+                    }
                     actor.partitions.insert(partition.clone(), Partition::new(source, record, target));
                     actor.start(&partition, ctx);
                 }
@@ -234,7 +239,10 @@ impl Supervisor {
         }
         self.watch_aggregator(ctx);
         self.watch_partitions(ctx);
-        if self.settings.exit_at_end && self.reached_the_end() && self.others.is_due(Instant::now()) {
+    }
+
+    fn look_for_the_end(&mut self, ctx: &mut Context<Self>) {
+        if !self.draining && self.reached_the_end() && self.others.is_due(Instant::now()) {
             self.look_at_others(ctx);
         }
     }
@@ -430,6 +438,9 @@ impl Actor for Supervisor {
                 self.aggregator = Some(world.factory.aggregator());
                 self.world = Some(world);
                 ctx.run_interval(TICK, Self::tick);
+                if self.settings.exit_at_end {
+                    ctx.run_interval(END_TICK, Self::look_for_the_end);
+                }
                 ctx.run_interval(self.settings.identity_interval, Self::watch_topics);
                 self.watch_topics(ctx);
             }

@@ -149,6 +149,9 @@ impl Slot {
         if at_end {
             status.set_at_end(true);
             status.set_position(Some(flow.cursor.next()));
+            if status.read_until().is_some_and(|until| flow.cursor.next() >= until) {
+                park(consumer, partition);
+            }
         }
         if unproven {
             tracing::debug!(%partition, offset = flow.cursor.next(), "the client may have left out a record; reading again");
@@ -235,6 +238,17 @@ impl Flow {
             return false;
         }
         true
+    }
+}
+
+/// Has the client fetch no more of the partition until it is sought.
+///
+/// Each fetch waits for the partitions that have nothing, so those that were read make the others slow.
+fn park(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(&partition.topic, partition.partition);
+    if let Err(error) = consumer.pause(&list) {
+        tracing::debug!(%partition, %error, "pausing");
     }
 }
 

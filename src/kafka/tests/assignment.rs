@@ -136,3 +136,32 @@ fn a_client_that_stopped_out_of_range_reads_on_when_it_is_assigned_anew() {
         bench.turn("the record is read", |bench| bench.position() == Some(1)).await;
     });
 }
+
+#[test]
+fn a_partition_that_was_read_to_its_end_is_fetched_no_more_until_it_is_started_again() {
+    System::new().block_on(async {
+        let mut bench = Bench::start();
+        let mut other = TopicPartitionList::new();
+        other.add_partition_offset(TOPIC, 1, Offset::Offset(0)).expect("an offset");
+        bench.consumer.incremental_assign(&other).expect("assigned");
+        let producer: BaseProducer = config(&bench.broker).create().expect("a producer");
+        let produce = |partition| {
+            producer.send(BaseRecord::<(), _>::to(TOPIC).partition(partition).payload("{}")).expect("queued");
+            producer.flush(Duration::from_secs(10)).expect("delivered");
+        };
+        let fetched = |bench: &Bench, partition| cached_high_watermark(&bench.consumer, TOPIC, partition);
+        bench.board.partition(&bench.partition).set_read_until(Some(1));
+        bench.read_from(0);
+        bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
+        produce(0);
+        bench.turn("the end that was not enough is read on from", |bench| bench.position() == Some(1)).await;
+        bench.turn("the end is seen", |bench| bench.board.partition(&bench.partition).at_end()).await;
+        // One fetch asks for all that is fetched, so the other partition's record tells that this one's had its chance.
+        produce(0);
+        produce(1);
+        bench.turn("the other partition is fetched", |bench| fetched(bench, 1) == Some(1)).await;
+        assert_eq!((fetched(&bench, 0), bench.position()), (Some(1), Some(1)));
+        bench.read_from(1);
+        bench.turn("it is read on", |bench| bench.position() == Some(2)).await;
+    });
+}
