@@ -16,7 +16,8 @@ use crate::kafka::gate::Gate;
 use crate::lake::chain::{Chain, mark_complete};
 use crate::lake::layout::{ChainKey, Hour};
 use crate::lake::ledger::EpochRecord;
-use crate::lake::rebuild::{entries_after, newest_snapshot, rows_of, write_snapshot};
+use crate::lake::rebuild::{entries_after, newest_snapshot, rows_of};
+use crate::lake::snapshots::SnapshotWriter;
 use crate::lake::store::Store;
 use crate::messages::{
     AskSongs, AskUsers, Attach, Begin, Deliver, Delivered, Detach, Halt, Receipted, Replay, SnapshotAll,
@@ -140,22 +141,23 @@ impl WindowAggregator {
         ctx.spawn(marking.into_actor(self));
     }
 
-    /// Writes a snapshot of each partition, one after another, so that memory holds one at a time.
+    /// Writes a snapshot of each partition; each is made while those before are written.
     fn snapshots(&self) -> impl ActorFuture<Self, Output = ()> + use<> {
         let sources: Vec<Source> = self.shares.keys().cloned().collect();
-        let written = |source: Source, actor: &mut Self, _: &mut Context<Self>| {
-            let (store, chain) = (Arc::clone(&actor.store), ChainKey::from(&source));
+        let begin = |mut writer: SnapshotWriter, source: Source, actor: &mut Self, _: &mut Context<Self>| {
             let taken = actor.charts.end(&source).filter(|end| *end > 0);
             let taken = taken.and_then(|end| Some((end, actor.charts.snapshot(&source)?)));
-            let writing = async move {
-                let Some((end, snapshot)) = taken else { return };
-                if let Err(error) = write_snapshot(&*store, &chain, end, snapshot).await {
-                    tracing::warn!(%chain, %error, "snapshot not written; a restart reads the lake instead");
+            let begun = async move {
+                if let Some((end, snapshot)) = taken {
+                    writer.write(ChainKey::from(&source), end, snapshot).await;
                 }
+                writer
             };
-            writing.into_actor(actor)
+            begun.into_actor(actor)
         };
-        stream::iter(sources).into_actor(self).then(written).finish()
+        let all =
+            stream::iter(sources).into_actor(self).fold(SnapshotWriter::new(Arc::clone(&self.store)), begin);
+        all.then(|writer, actor, _| writer.finish().into_actor(actor))
     }
 
     /// Rebuilds a partition up to `receipted` out of the lake, and answers where it then is.

@@ -10,6 +10,7 @@ pub mod parquet;
 pub mod pending;
 pub mod rebuild;
 pub mod segment;
+pub mod snapshots;
 pub mod store;
 pub mod verify;
 

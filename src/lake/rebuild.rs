@@ -25,29 +25,6 @@ pub async fn newest_snapshot(store: &dyn Store, chain: &ChainKey) -> Result<Opti
     }
 }
 
-/// Writes a snapshot that holds `[0, end)`, and drops older ones where the store may.
-///
-/// # Errors
-/// The store's.
-pub async fn write_snapshot(
-    store: &dyn Store,
-    chain: &ChainKey,
-    end: i64,
-    snapshot: Vec<u8>,
-) -> Result<(), StoreError> {
-    let name = Name::State { chain: chain.clone(), end }.to_string();
-    crate::fault::point("snapshot.write").await;
-    store.create(&name, snapshot.into()).await?;
-    store.sync().await?;
-    crate::fault::point("snapshot.discard").await;
-    for older in list_all(store, &chain.state_prefix()).await? {
-        if older.name < name {
-            store.discard(&older.name).await?;
-        }
-    }
-    Ok(())
-}
-
 /// How far back entries are wanted where there is no state to begin with, newest first.
 #[derive(Debug)]
 pub struct Reach {

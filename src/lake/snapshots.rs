@@ -1,0 +1,169 @@
+//! Snapshots of the windows' state on their way to the store.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::layout::{ChainKey, Name};
+use super::store::{Store, StoreError, list_all};
+
+/// Bytes of snapshots that may wait for the store; a larger one waits alone.
+const ROOM: usize = 8 << 20;
+/// Snapshots that may wait for the store, however small.
+const AT_ONCE: usize = 16;
+
+/// Writes snapshots, several at a time: a process that stops has one for each partition, and each asks the store three things.
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    store: Arc<dyn Store>,
+    room: Arc<Semaphore>,
+    writing: JoinSet<()>,
+}
+
+impl SnapshotWriter {
+    /// A writer that has nothing to do yet.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, room: Arc::new(Semaphore::new(ROOM)), writing: JoinSet::new() }
+    }
+
+    /// Begins to write the snapshot that holds `[0, end)`, once there is room for it, and to drop older ones where the store may.
+    /// One that cannot be written is warned of: a start without it takes longer, nothing else.
+    pub async fn write(&mut self, chain: ChainKey, end: i64, snapshot: Vec<u8>) {
+        let share = snapshot.len().clamp(ROOM / AT_ONCE, ROOM) as u32;
+        let share = Arc::clone(&self.room).acquire_many_owned(share).await;
+        let store = Arc::clone(&self.store);
+        self.writing.spawn(async move {
+            let _share = share;
+            if let Err(error) = write(&*store, &chain, end, snapshot).await {
+                tracing::warn!(%chain, %error, "snapshot not written; a restart reads the lake instead");
+            }
+        });
+    }
+
+    /// Waits until all are written.
+    pub async fn finish(mut self) {
+        while let Some(written) = self.writing.join_next().await {
+            if let Err(error) = written {
+                tracing::error!(%error, "a snapshot's writing panicked");
+            }
+        }
+    }
+}
+
+async fn write(store: &dyn Store, chain: &ChainKey, end: i64, snapshot: Vec<u8>) -> Result<(), StoreError> {
+    let name = Name::State { chain: chain.clone(), end }.to_string();
+    crate::fault::point("snapshot.write").await;
+    store.create(&name, snapshot.into()).await?;
+    store.sync().await?;
+    crate::fault::point("snapshot.discard").await;
+    for older in list_all(store, &chain.state_prefix()).await? {
+        if older.name < name {
+            store.discard(&older.name).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::lake::store::{Created, ObjectMeta, Page};
+
+    /// Takes a second for each create, and keeps sizes only.
+    #[derive(Debug, Default)]
+    struct Slow(Mutex<BTreeMap<String, u64>>);
+
+    #[async_trait]
+    impl Store for Slow {
+        async fn create(&self, name: &str, body: Bytes) -> Result<Created, StoreError> {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if body.is_empty() {
+                return Err(StoreError::Permanent { op: "create", name: name.into(), cause: "empty".into() });
+            }
+            self.0.lock().expect("not poisoned").insert(name.into(), body.len() as u64);
+            Ok(Created::New)
+        }
+
+        async fn read(&self, _: &str) -> Result<Option<Bytes>, StoreError> {
+            Ok(None)
+        }
+
+        async fn stat(&self, _: &str) -> Result<Option<ObjectMeta>, StoreError> {
+            Ok(None)
+        }
+
+        async fn list(&self, prefix: &str, _: Option<&str>, _: Option<String>) -> Result<Page, StoreError> {
+            let objects = self.0.lock().expect("not poisoned");
+            let found = objects.iter().filter(|(name, _)| name.starts_with(prefix));
+            let meta = |(name, &size): (&String, &u64)| ObjectMeta {
+                name: name.clone(),
+                size,
+                crc32c: None,
+                created_ms: None,
+            };
+            Ok(Page { objects: found.map(meta).collect(), next: None })
+        }
+
+        async fn sync(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn discard(&self, name: &str) -> Result<(), StoreError> {
+            self.0.lock().expect("not poisoned").remove(name);
+            Ok(())
+        }
+    }
+
+    /// Seconds that it takes to write snapshots of `sizes`, one for each partition, and the sizes that are there then.
+    async fn written(sizes: impl IntoIterator<Item = usize>) -> (u64, Vec<u64>) {
+        let store = Arc::new(Slow::default());
+        let (start, mut writer) = (Instant::now(), SnapshotWriter::new(store.clone()));
+        for (partition, size) in (0..).zip(sizes) {
+            let chain = ChainKey { topic: "listen_events".into(), epoch: 1, partition };
+            writer.write(chain, 5, vec![0; size]).await;
+        }
+        writer.finish().await;
+        let sizes = store.0.lock().expect("not poisoned").values().copied().collect();
+        (start.elapsed().as_secs(), sizes)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_ones_are_written_sixteen_at_a_time() {
+        assert_eq!(written([1; 16]).await, (1, vec![1; 16]));
+        assert_eq!(written([1; 17]).await, (2, vec![1; 17]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_ones_wait_for_room() {
+        let half = ROOM / 2;
+        assert_eq!(written([half, half]).await.0, 1);
+        assert_eq!(written([half, half + 1]).await.0, 2);
+        assert_eq!(written([2 * ROOM, 1]).await, (2, vec![2 * ROOM as u64, 1]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_fails_keeps_no_other_from_being_written() {
+        assert_eq!(written([0, 3]).await, (1, vec![3]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_newest_of_a_partition_stays() {
+        let store = Arc::new(Slow::default());
+        for end in [9, 10] {
+            let mut writer = SnapshotWriter::new(store.clone());
+            let chain = ChainKey { topic: "listen_events".into(), epoch: 1, partition: 0 };
+            writer.write(chain, end, vec![0; end as usize]).await;
+            writer.finish().await;
+        }
+        assert_eq!(store.0.lock().expect("not poisoned").values().copied().collect::<Vec<_>>(), [10]);
+    }
+}
