@@ -35,9 +35,12 @@ def measure(name, options, folder):
     rounds = {"bare drain": [], "engine": []}
     with Broker(folder / "kafka") as broker:
         events, size = fill(broker, folder, shape)
-        for number in range(options.rounds):
-            rounds["bare drain"].append(bare_drain(broker, folder, shares(shape)))
-            rounds["engine"].append(engine_run(broker, folder / f"round-{number}", events))
+        for number in range(-options.warm_up, options.rounds):
+            drained = bare_drain(broker, folder, shares(shape))
+            ran = engine_run(broker, folder / f"round-{number}", events)
+            if number >= 0:
+                rounds["bare drain"].append(drained)
+                rounds["engine"].append(ran)
     return {
         "shape": name, "events": events, "bytes_per_event": round(size / events), "source": shape.source(), "topics": topics,
         "partitions": options.partitions, "rounds": options.rounds, "medians": {who: medians(rows) for who, rows in rounds.items()},
@@ -67,6 +70,7 @@ def main():
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warm-up", type=int, default=2, help="rounds before those: a new broker serves slowly until its code is compiled")
     parser.add_argument("--json", type=pathlib.Path, default=MEASURED / "pipeline.json")
     parser.add_argument("--limit", type=float, help="exit with 1 if the engine's median CPU microseconds an event exceed it")
     options = parser.parse_args()
