@@ -24,7 +24,7 @@ use crate::schemas::{EventKind, Source};
 pub const MAILBOX: usize = 256;
 /// Children are looked at this often.
 const TICK: Duration = Duration::from_millis(100);
-/// With `exit_at_end`, how often it is looked whether the end is reached.
+/// The same with `exit_at_end`, where each look may be the last.
 const END_TICK: Duration = Duration::from_millis(20);
 /// Wait before a topic that is not ready is looked at again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -239,10 +239,7 @@ impl Supervisor {
         }
         self.watch_aggregator(ctx);
         self.watch_partitions(ctx);
-    }
-
-    fn look_for_the_end(&mut self, ctx: &mut Context<Self>) {
-        if !self.draining && self.reached_the_end() && self.others.is_due(Instant::now()) {
+        if self.settings.exit_at_end && self.reached_the_end() && self.others.is_due(Instant::now()) {
             self.look_at_others(ctx);
         }
     }
@@ -437,10 +434,8 @@ impl Actor for Supervisor {
             Ok(world) => {
                 self.aggregator = Some(world.factory.aggregator());
                 self.world = Some(world);
-                ctx.run_interval(TICK, Self::tick);
-                if self.settings.exit_at_end {
-                    ctx.run_interval(END_TICK, Self::look_for_the_end);
-                }
+                let tick = if self.settings.exit_at_end { END_TICK } else { TICK };
+                ctx.run_interval(tick, Self::tick);
                 ctx.run_interval(self.settings.identity_interval, Self::watch_topics);
                 self.watch_topics(ctx);
             }

@@ -22,6 +22,9 @@ use crate::status::{PartitionStatus, Wait};
 /// Messages taken in one call: enough to make the call's cost vanish, few enough to be decoded in about a millisecond.
 const MESSAGES_PER_TAKE: usize = 4096;
 
+/// How long a partition that was read to its end is left alone where the run ends once all are (see [`PartitionStatus::read_until`]).
+const REST: Duration = Duration::from_secs(1);
+
 /// An assigned partition.
 pub(super) struct Slot {
     /// None while the partition is being assigned anew.
@@ -36,7 +39,7 @@ pub(super) struct Slot {
 enum Client {
     /// Nothing yet: it is paused since the assignment, and may not have taken it up.
     Assigned,
-    /// It was sought, and fetches.
+    /// It was sought: it fetches, or rests.
     Fetching,
     /// It has stopped for good: after an offset out of range it refuses each seek, until it is assigned the partition anew.
     Stopped,
@@ -47,6 +50,8 @@ struct Flow {
     generation: u64,
     cursor: Cursor,
     seeking: bool,
+    /// Since when the client fetches nothing of it.
+    resting: Option<Instant>,
     stash: Option<Fetched>,
     failure: Option<FetchFailed>,
     gate: Arc<Gate>,
@@ -67,6 +72,7 @@ impl Slot {
             generation,
             cursor: Cursor::at(offset),
             seeking: true,
+            resting: None,
             stash: None,
             failure: None,
             gate,
@@ -119,13 +125,15 @@ impl Slot {
         Ok(())
     }
 
-    /// Moves what the partition has ready; returns whether there was anything.
+    /// Moves what the partition has ready at `now`; returns whether there was anything.
     pub(super) fn serve(
         &mut self,
         consumer: &BaseConsumer<GroupContext>,
         partition: &TopicPartition,
+        now: Instant,
     ) -> bool {
         let Self { queue: Some(queue), flow: Some(flow), client, status } = self else { return false };
+        flow.seeking |= flow.resting.is_some_and(|since| now.duration_since(since) >= REST);
         if flow.seeking && !flow.seek(consumer, partition, client) {
             return false;
         }
@@ -150,7 +158,7 @@ impl Slot {
             status.set_at_end(true);
             status.set_position(Some(flow.cursor.next()));
             if status.read_until().is_some_and(|until| flow.cursor.next() >= until) {
-                park(consumer, partition);
+                flow.rest(consumer, partition, now);
             }
         }
         if unproven {
@@ -206,7 +214,7 @@ impl Flow {
             .and_then(|()| consumer.resume(&list));
         match sought {
             Ok(()) => {
-                (self.seeking, *client) = (false, Client::Fetching);
+                (self.seeking, self.resting, *client) = (false, None, Client::Fetching);
                 self.cursor.sought();
                 true
             }
@@ -220,6 +228,17 @@ impl Flow {
                 tracing::debug!(%partition, %error, "seek is tried again");
                 false
             }
+        }
+    }
+
+    /// Has the client fetch nothing of the partition until it is sought: a fetch waits for those that have nothing while the
+    /// queues of the others are full.
+    fn rest(&mut self, consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition, now: Instant) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&partition.topic, partition.partition);
+        match consumer.pause(&list) {
+            Ok(()) => self.resting = Some(now),
+            Err(error) => tracing::debug!(%partition, %error, "pausing"),
         }
     }
 
@@ -238,17 +257,6 @@ impl Flow {
             return false;
         }
         true
-    }
-}
-
-/// Has the client fetch no more of the partition until it is sought.
-///
-/// Each fetch waits for the partitions that have nothing, so those that were read make the others slow.
-fn park(consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) {
-    let mut list = TopicPartitionList::new();
-    list.add_partition(&partition.topic, partition.partition);
-    if let Err(error) = consumer.pause(&list) {
-        tracing::debug!(%partition, %error, "pausing");
     }
 }
 

@@ -243,8 +243,9 @@ impl Loop {
                 break;
             }
             let mut busy = self.serve_group();
+            let now = Instant::now();
             for (partition, slot) in &mut self.slots {
-                busy |= slot.serve(&self.consumer, partition);
+                busy |= slot.serve(&self.consumer, partition, now);
                 if let Err(error) = slot.start_anew(&self.consumer, partition, &self.waker) {
                     let why = format!("{partition} cannot be assigned anew: {error}");
                     self.events.push_back(GroupEvent::Fatal(why));

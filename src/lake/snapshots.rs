@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use super::layout::{ChainKey, Name};
 use super::store::{Store, StoreError, list_all};
 
-/// Bytes of snapshots that may wait for the store; a larger one waits alone.
+/// Bytes of snapshots that may be on their way; a larger one is so alone.
 const ROOM: usize = 8 << 20;
-/// Snapshots that may wait for the store, however small.
-const AT_ONCE: usize = 16;
+/// Snapshots that may be on their way, however small: half of what may wait for files, so that the ledger finds room, too.
+const AT_ONCE: usize = 8;
 
 /// Writes snapshots, several at a time: a process that stops has one for each partition, and each asks the store three things.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ impl SnapshotWriter {
                 tracing::warn!(%chain, %error, "snapshot not written; a restart reads the lake instead");
             }
         });
+        // Who makes one after another would otherwise keep its thread until there is no more room.
+        tokio::task::yield_now().await;
     }
 
     /// Waits until all are written.
@@ -137,9 +139,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn small_ones_are_written_sixteen_at_a_time() {
-        assert_eq!(written([1; 16]).await, (1, vec![1; 16]));
-        assert_eq!(written([1; 17]).await, (2, vec![1; 17]));
+    async fn small_ones_are_written_eight_at_a_time() {
+        assert_eq!(written([1; AT_ONCE]).await, (1, vec![1; AT_ONCE]));
+        assert_eq!(written([1; AT_ONCE + 1]).await, (2, vec![1; AT_ONCE + 1]));
     }
 
     #[tokio::test(start_paused = true)]

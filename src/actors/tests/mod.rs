@@ -71,6 +71,11 @@ struct Engine {
 impl Engine {
     /// An engine over one partition of `records` listens, which the group has not assigned yet.
     fn start(records: usize, adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_to(false, records, adjust)
+    }
+
+    /// The same, which may end once all is in the lake.
+    fn start_to(exit_at_end: bool, records: usize, adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = load(None, [], &[]).expect("defaults").settings;
         // Several uploads, and deliveries that wait for them.
         settings.lake.max_batch_bytes = 16 << 10;
@@ -94,7 +99,7 @@ impl Engine {
             drain_deadline: settings.supervisor.drain_deadline,
             identity_interval: settings.kafka.metadata_interval,
             topics: [(TOPIC.to_owned(), EventKind::Listen)].into(),
-            exit_at_end: false,
+            exit_at_end,
             patience: Duration::ZERO,
         };
         let slot = AggregatorSlot::default();
@@ -186,5 +191,18 @@ impl Engine {
     async fn objects(&self) -> Vec<String> {
         let listed = list_all(&*self.store, "lake/v1/").await.expect("a list");
         listed.into_iter().map(|meta| meta.name).collect()
+    }
+}
+
+#[test]
+fn only_a_run_that_ends_says_how_far_a_partition_is_read() {
+    for (exit_at_end, expected) in [(true, Some(100)), (false, None)] {
+        with_paused_clock(move || async move {
+            let engine = Engine::start_to(exit_at_end, 100, |_| ());
+            engine.assign().await;
+            let status = engine.board.partition(&engine.partition);
+            wait_until("the partition being read", || status.position().is_some()).await;
+            assert_eq!(status.read_until(), expected);
+        });
     }
 }
