@@ -6,6 +6,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PYTHON ?= python3
 VENV := .cache/venv
+UV := .cache/uv/bin/uv
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BROKER := KAFKA_DATA=.cache/kafka/data scripts/kafka.sh
 CHECKOV := .cache/checkov/bin/checkov
@@ -13,6 +14,8 @@ DBT_VENV := .cache/dbt-venv
 EMULATOR_VENV := .cache/bigquery-venv
 AIRFLOW_VENV := .cache/airflow-venv
 GRAFANA := .cache/grafana
+# The longest tests wait for a Kafka client's own pauses, not for a processor.
+export RUST_TEST_THREADS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 MINUTES ?= 5
 LAKE ?= .demo/lake
 MARTS ?= .demo/beatlytica.duckdb
@@ -34,10 +37,20 @@ packages: ## Install missing system packages (apt, as root)
 .PHONY: venv
 venv: $(VENV)/.complete ## Make the Python environment of the end-to-end tests
 
-$(VENV)/.complete: tests/e2e/requirements.txt
+# Makes the other environments: pip takes a minute for what it installs in seconds.
+$(UV):
 	@mkdir -p .cache
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+
+# $(call environment,FOLDER,WHAT): a new environment with what is named.
+define environment
+	$(PYTHON) -m venv $(1)
+	$(UV) pip install --quiet --python $(1)/bin/python $(2)
+endef
+
+$(VENV)/.complete: tests/e2e/requirements.txt | $(UV)
+	$(call environment,$(VENV),-r $<)
 	@touch $@
 
 .PHONY: broker-jars
@@ -138,10 +151,8 @@ terraform-test: $(CHECKOV) ## Validate, test and scan terraform/ (no cloud, no a
 	BC_SKIP_MAPPING=TRUE $(CHECKOV) --quiet --compact --framework terraform --directory terraform
 
 # An environment of its own: it pins much that other tests want newer.
-$(CHECKOV):
-	@mkdir -p .cache
-	$(PYTHON) -m venv .cache/checkov
-	.cache/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+$(CHECKOV): | $(UV)
+	$(call environment,.cache/checkov,checkov==3.3.30)
 
 .PHONY: deploy-test
 deploy-test: venv build ## The deployment's scripts against stand-ins for the cloud; compose, Kubernetes and Docker files
@@ -217,16 +228,12 @@ rollback: ## Google Cloud: go back to what ran before (TAG=... to another)
 .PHONY: dbt-venv
 dbt-venv: $(DBT_VENV)/.complete ## Make the Python environment of dbt and its tests
 
-$(DBT_VENV)/.complete: dbt/requirements.txt report/requirements.txt tests/dbt/requirements.txt
-	@mkdir -p .cache
-	$(PYTHON) -m venv $(DBT_VENV)
-	$(DBT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dbt/requirements.txt
+$(DBT_VENV)/.complete: dbt/requirements.txt report/requirements.txt tests/dbt/requirements.txt | $(UV)
+	$(call environment,$(DBT_VENV),-r tests/dbt/requirements.txt)
 	@touch $@
 
-$(EMULATOR_VENV)/.complete: tests/dbt/emulator-requirements.txt
-	@mkdir -p .cache
-	$(PYTHON) -m venv $(EMULATOR_VENV)
-	$(EMULATOR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+$(EMULATOR_VENV)/.complete: tests/dbt/emulator-requirements.txt | $(UV)
+	$(call environment,$(EMULATOR_VENV),-r $<)
 	@touch $@
 
 .PHONY: dbt-test
@@ -234,12 +241,8 @@ dbt-test: dbt-venv $(EMULATOR_VENV)/.complete broker-jars build ## Tests of the 
 	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
 	  $(DBT_VENV)/bin/python -m pytest -c tests/dbt/pytest.ini --rootdir tests/dbt -v tests/dbt
 
-# By uv: pip takes a minute for what it installs in seconds.
-$(AIRFLOW_VENV)/.complete: infra/airflow/requirements.txt
-	@mkdir -p .cache
-	$(PYTHON) -m venv $(AIRFLOW_VENV)
-	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(AIRFLOW_VENV)/bin/uv pip install --quiet --python $(AIRFLOW_VENV)/bin/python -r $<
+$(AIRFLOW_VENV)/.complete: infra/airflow/requirements.txt | $(UV)
+	$(call environment,$(AIRFLOW_VENV),-r $<)
 	@touch $@
 
 AIRFLOW_TEST = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
@@ -317,10 +320,8 @@ bench-recovery: bench-build ## Measure the time until an engine with a day of a 
 
 PEERS := .cache/peers
 
-$(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml
-	@mkdir -p $(PEERS)
-	$(PYTHON) -m venv $(PEERS)/venv
-	$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check pyspark==4.2.0
+$(PEERS)/.complete: benches/peers/spark/pom.xml benches/peers/flink/pom.xml | $(UV)
+	$(call environment,$(PEERS)/venv,pyspark==4.2.0)
 	for peer in spark flink; do \
 	  mvn -q -B -Dstyle.color=never -f benches/peers/$$peer/pom.xml dependency:copy-dependencies \
 	    -DoutputDirectory="$(abspath $(PEERS))/$$peer" -DincludeScope=runtime || exit 1; \

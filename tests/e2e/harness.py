@@ -38,18 +38,18 @@ def fake_gcs():
     return str(path)
 
 
-def free_ports(count):
-    """Ports nobody listens on at this moment, below those that the system gives to clients.
+#: Below those that the system gives to clients: a client that knocks again and again at such a port of a server that is being
+#: restarted would end up connected to itself.
+PORTS = iter(random.SystemRandom().sample(range(15_000, 32_000), 17_000))
 
-    A client that knocks again and again at such a port of a server that is being restarted would end up connected to itself.
-    """
-    sockets = []
-    while len(sockets) < count:
-        with contextlib.suppress(OSError):
-            sockets.append(socket.create_server(("127.0.0.1", random.SystemRandom().randrange(15_000, 32_000))))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+
+def free_ports(count):
+    """Ports nobody listens on at this moment, and nobody was given before: who was may not listen yet, or not at the moment."""
+    ports = []
+    while len(ports) < count:
+        port = next(PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            ports.append(port)
     return ports
 
 

@@ -266,48 +266,61 @@ fn leaders_that_move_lose_and_repeat_nothing() {
     });
 }
 
-#[test]
-fn requests_that_fail_are_made_again() {
-    use Code::*;
-    let passing = [
-        RD_KAFKA_RESP_ERR__TRANSPORT,
-        RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-        RD_KAFKA_RESP_ERR_UNKNOWN,
-    ];
-    let of_the_group = [
-        RD_KAFKA_RESP_ERR__TRANSPORT,
-        RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
-        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
-        RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
-        RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
-        RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
-        RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
-    ];
+const PASSING: [Code; 5] = [
+    Code::RD_KAFKA_RESP_ERR__TRANSPORT,
+    Code::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+    Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+    Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+    Code::RD_KAFKA_RESP_ERR_UNKNOWN,
+];
+const OF_THE_GROUP: [Code; 7] = [
+    Code::RD_KAFKA_RESP_ERR__TRANSPORT,
+    Code::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+    Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    Code::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+    Code::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+    Code::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+];
+
+/// Each request of `requests` fails with each code in turn.
+fn fail(requests: &[(Api, &[Code])]) {
     with_trouble(|mut trouble| async move {
         trouble.go_on("at first", ALL).await;
-        let requests: [(Api, &[Code]); 9] = [
-            (Api::Fetch, &[RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE]),
-            (Api::Fetch, &passing),
-            (Api::ListOffsets, &passing),
-            (Api::Metadata, &passing[..2]),
-            (Api::OffsetCommit, &of_the_group),
-            (Api::OffsetFetch, &of_the_group[..4]),
-            (Api::FindCoordinator, &of_the_group[..2]),
-            (Api::Heartbeat, &of_the_group),
-            (Api::JoinGroup, &of_the_group[..2]),
-        ];
         for (request, codes) in requests {
-            for &code in codes {
+            for &code in *codes {
                 let what = format!("{code:?} to {request:?}");
-                trouble.cluster.request_errors(request, &[code]);
+                trouble.cluster.request_errors(*request, &[code]);
                 trouble.log_is_asked().await;
                 trouble.go_on(&what, ALL).await;
-                trouble.cluster.clear_request_errors(request);
+                trouble.cluster.clear_request_errors(*request);
             }
         }
     });
+}
+
+#[test]
+fn requests_for_records_that_fail_are_made_again() {
+    fail(&[
+        (Api::Fetch, &[Code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE]),
+        (Api::Fetch, &PASSING),
+        (Api::ListOffsets, &PASSING),
+        (Api::Metadata, &PASSING[..2]),
+    ]);
+}
+
+#[test]
+fn requests_about_offsets_that_fail_are_made_again() {
+    fail(&[(Api::OffsetCommit, &OF_THE_GROUP), (Api::OffsetFetch, &OF_THE_GROUP[..4])]);
+}
+
+#[test]
+fn requests_to_the_group_that_fail_are_made_again() {
+    fail(&[
+        (Api::FindCoordinator, &OF_THE_GROUP[..2]),
+        (Api::Heartbeat, &OF_THE_GROUP),
+        (Api::JoinGroup, &OF_THE_GROUP[..2]),
+    ]);
 }
 
 impl Trouble {
