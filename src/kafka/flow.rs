@@ -23,7 +23,8 @@ use crate::status::{PartitionStatus, Wait};
 const MESSAGES_PER_TAKE: usize = 4096;
 
 /// How long a partition that was read to its end is left alone where the run ends once all are (see [`PartitionStatus::read_until`]).
-const REST: Duration = Duration::from_secs(1);
+/// To look at it again takes a busy client some milliseconds, in which nothing else is taken.
+pub(super) const REST: Duration = Duration::from_secs(10);
 
 /// An assigned partition.
 pub(super) struct Slot {

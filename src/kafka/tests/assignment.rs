@@ -13,7 +13,7 @@ use super::{TOPIC, at, config, consumer};
 use crate::kafka::TopicPartition;
 use crate::kafka::assignment::assign_paused;
 use crate::kafka::embedded::EmbeddedBroker;
-use crate::kafka::flow::Slot;
+use crate::kafka::flow::{REST, Slot};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::native::client::cached_high_watermark;
 use crate::kafka::poller::{GroupContext, Sink};
@@ -163,7 +163,7 @@ fn a_partition_that_was_read_to_its_end_rests_and_is_read_on() {
         produce(1);
         bench.turn("the other partition is fetched", |bench| fetched(bench, 1) == Some(1)).await;
         assert_eq!((fetched(&bench, 0), bench.position()), (Some(1), Some(1)));
-        bench.now += Duration::from_secs(1);
+        bench.now += REST;
         bench.turn("it is read on", |bench| bench.position() == Some(2)).await;
     });
 }
