@@ -94,19 +94,33 @@ impl Bench {
     fn position(&self) -> Option<i64> {
         self.board.partition(&self.partition).position()
     }
+
+    /// Has another partition of the same broker fetched, too: what a fetch brings of it shows that this one had its chance.
+    fn assign_the_other(&self) {
+        let mut other = TopicPartitionList::new();
+        other.add_partition_offset(TOPIC, 1, Offset::Offset(0)).expect("an offset");
+        self.consumer.incremental_assign(&other).expect("assigned");
+    }
+
+    /// The end of a partition's log as the last fetch saw it.
+    fn fetched(&self, partition: i32) -> Option<i64> {
+        cached_high_watermark(&self.consumer, TOPIC, partition)
+    }
+
+    fn produce(&self, partition: i32) {
+        let producer: BaseProducer = config(&self.broker).create().expect("a producer");
+        producer.send(BaseRecord::<(), _>::to(TOPIC).partition(partition).payload("{}")).expect("queued");
+        producer.flush(Duration::from_secs(10)).expect("delivered");
+    }
 }
 
 #[test]
 fn nothing_is_fetched_before_the_offset_to_read_from_is_known() {
     System::new().block_on(async {
         let mut bench = Bench::start();
-        // Another partition of the same broker is fetched meanwhile: this one has had its chance.
-        let mut other = TopicPartitionList::new();
-        other.add_partition_offset(TOPIC, 1, Offset::Offset(0)).expect("an offset");
-        bench.consumer.incremental_assign(&other).expect("assigned");
-        let fetched = |bench: &Bench, partition| cached_high_watermark(&bench.consumer, TOPIC, partition);
-        bench.turn("the other partition is fetched", |bench| fetched(bench, 1).is_some()).await;
-        assert_eq!(fetched(&bench, 0), None);
+        bench.assign_the_other();
+        bench.turn("the other partition is fetched", |bench| bench.fetched(1).is_some()).await;
+        assert_eq!(bench.fetched(0), None);
         bench.read_from(0);
         bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
         assert_eq!(bench.slot.stopped_at(), None);
@@ -129,9 +143,7 @@ fn a_client_that_stopped_out_of_range_reads_on_when_it_is_assigned_anew() {
         assert!(!bench.waits());
         // What has come wakes the poll loop, as before.
         bench.waker.wait(Duration::ZERO);
-        let producer: BaseProducer = config(&bench.broker).create().expect("a producer");
-        producer.send(BaseRecord::<(), _>::to(TOPIC).partition(0).payload("{}")).expect("queued");
-        producer.flush(Duration::from_secs(10)).expect("delivered");
+        bench.produce(0);
         let start = Instant::now();
         bench.waker.wait(Duration::from_secs(20));
         assert!(start.elapsed() < Duration::from_secs(10), "nobody woke it");
@@ -143,26 +155,17 @@ fn a_client_that_stopped_out_of_range_reads_on_when_it_is_assigned_anew() {
 fn a_partition_that_was_read_to_its_end_rests_and_is_read_on() {
     System::new().block_on(async {
         let mut bench = Bench::start();
-        let mut other = TopicPartitionList::new();
-        other.add_partition_offset(TOPIC, 1, Offset::Offset(0)).expect("an offset");
-        bench.consumer.incremental_assign(&other).expect("assigned");
-        let producer: BaseProducer = config(&bench.broker).create().expect("a producer");
-        let produce = |partition| {
-            producer.send(BaseRecord::<(), _>::to(TOPIC).partition(partition).payload("{}")).expect("queued");
-            producer.flush(Duration::from_secs(10)).expect("delivered");
-        };
-        let fetched = |bench: &Bench, partition| cached_high_watermark(&bench.consumer, TOPIC, partition);
+        bench.assign_the_other();
         bench.board.partition(&bench.partition).set_read_until(Some(1));
         bench.read_from(0);
         bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
-        produce(0);
+        bench.produce(0);
         bench.turn("it did not rest before its time", |bench| bench.position() == Some(1)).await;
         bench.turn("the end is seen", |bench| bench.board.partition(&bench.partition).at_end()).await;
-        // One fetch asks for all that do not rest, so the other partition's record tells that this one's had its chance.
-        produce(0);
-        produce(1);
-        bench.turn("the other partition is fetched", |bench| fetched(bench, 1) == Some(1)).await;
-        assert_eq!((fetched(&bench, 0), bench.position()), (Some(1), Some(1)));
+        bench.produce(0);
+        bench.produce(1);
+        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(1)).await;
+        assert_eq!((bench.fetched(0), bench.position()), (Some(1), Some(1)));
         bench.now += REST;
         bench.turn("it is read on", |bench| bench.position() == Some(2)).await;
     });
