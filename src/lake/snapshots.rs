@@ -7,11 +7,12 @@ use tokio::task::JoinSet;
 
 use super::layout::{ChainKey, Name};
 use super::store::{Store, StoreError, list_all};
+use crate::blocking;
 
 /// Bytes of snapshots that may be on their way; a larger one is so alone.
 const ROOM: usize = 8 << 20;
 /// Snapshots that may be on their way, however small: half of what may wait for files, so that the ledger finds room, too.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = blocking::AT_ONCE / 2;
 
 /// Writes snapshots, several at a time: a process that stops has one for each partition, and each asks the store three things.
 #[derive(Debug)]
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn small_ones_are_written_eight_at_a_time() {
+    async fn small_ones_are_written_several_at_a_time() {
         assert_eq!(written([1; AT_ONCE]).await, (1, vec![1; AT_ONCE]));
         assert_eq!(written([1; AT_ONCE + 1]).await, (2, vec![1; AT_ONCE + 1]));
     }
