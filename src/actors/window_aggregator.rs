@@ -51,6 +51,8 @@ struct Share {
     gate: Arc<Gate>,
     last_rows: Instant,
     marked: Option<Hour>,
+    /// End of the newest snapshot that is known to be in the store, 0 if none is.
+    kept: i64,
     /// Batches are discarded until receipts pass this offset.
     unreadable_through: Option<i64>,
     rebuilding: bool,
@@ -141,12 +143,14 @@ impl WindowAggregator {
         ctx.spawn(marking.into_actor(self));
     }
 
-    /// Writes a snapshot of each partition; each is made while those before are written.
+    /// Writes a snapshot of each partition that has more than its last one; each is made while those before are written.
     fn snapshots(&self) -> impl ActorFuture<Self, Output = ()> + use<> {
-        let sources: Vec<Source> = self.shares.keys().cloned().collect();
+        let gone_on = |(source, share): &(&Source, &Share)| self.charts.end(source) > Some(share.kept);
+        let sources: Vec<Source> =
+            self.shares.iter().filter(gone_on).map(|(source, _)| source.clone()).collect();
         let begin = |mut writer: SnapshotWriter, source: Source, actor: &mut Self, _: &mut Context<Self>| {
-            let taken = actor.charts.end(&source).filter(|end| *end > 0);
-            let taken = taken.and_then(|end| Some((end, actor.charts.snapshot(&source)?)));
+            let taken =
+                actor.charts.end(&source).and_then(|end| Some((end, actor.charts.snapshot(&source)?)));
             let begun = async move {
                 if let Some((end, snapshot)) = taken {
                     writer.write(ChainKey::from(&source), end, snapshot).await;
@@ -157,7 +161,11 @@ impl WindowAggregator {
         };
         let all =
             stream::iter(sources).into_actor(self).fold(SnapshotWriter::new(Arc::clone(&self.store)), begin);
-        all.then(|writer, actor, _| writer.finish().into_actor(actor))
+        all.then(|writer, actor, _| writer.finish().into_actor(actor)).map(|kept, actor, _| {
+            for (source, share) in &mut actor.shares {
+                share.kept = share.kept.max(kept.get(&ChainKey::from(source)).copied().unwrap_or(0));
+            }
+        })
     }
 
     /// Rebuilds a partition up to `receipted` out of the lake, and answers where it then is.
@@ -310,6 +318,7 @@ impl Handler<Attach> for WindowAggregator {
             gate,
             last_rows: Instant::now(),
             marked: None,
+            kept: 0,
             unreadable_through: None,
             rebuilding: true,
         };
@@ -333,7 +342,12 @@ impl Handler<Begin> for WindowAggregator {
             return Some(begin.at);
         };
         match self.charts.restore(&begin.source, &snapshot) {
-            Ok(end) => Some(end),
+            Ok(end) => {
+                if let Some(share) = self.shares.get_mut(&*begin.source) {
+                    share.kept = end;
+                }
+                Some(end)
+            }
             Err(error) => {
                 let snapshot = ChainKey::from(&*begin.source).state_prefix();
                 tracing::info!(snapshot, %error, "snapshot not used; the lake is read instead");

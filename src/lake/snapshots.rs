@@ -1,5 +1,6 @@
 //! Snapshots of the windows' state on their way to the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -19,7 +20,7 @@ const AT_ONCE: usize = blocking::AT_ONCE / 2;
 pub struct SnapshotWriter {
     store: Arc<dyn Store>,
     room: Arc<Semaphore>,
-    writing: JoinSet<()>,
+    writing: JoinSet<Option<(ChainKey, i64)>>,
 }
 
 impl SnapshotWriter {
@@ -36,21 +37,28 @@ impl SnapshotWriter {
         let store = Arc::clone(&self.store);
         self.writing.spawn(async move {
             let _share = share;
-            if let Err(error) = write(&*store, &chain, end, snapshot).await {
-                tracing::warn!(%chain, %error, "snapshot not written; a restart reads the lake instead");
+            match write(&*store, &chain, end, snapshot).await {
+                Ok(()) => Some((chain, end)),
+                Err(error) => {
+                    tracing::warn!(%chain, %error, "snapshot not written; a restart reads the lake instead");
+                    None
+                }
             }
         });
         // Who makes one after another would otherwise keep its thread until there is no more room.
         tokio::task::yield_now().await;
     }
 
-    /// Waits until all are written.
-    pub async fn finish(mut self) {
+    /// Waits for all, and tells which are in the store now, with their ends.
+    pub async fn finish(mut self) -> BTreeMap<ChainKey, i64> {
+        let mut kept = BTreeMap::new();
         while let Some(written) = self.writing.join_next().await {
-            if let Err(error) = written {
-                tracing::error!(%error, "a snapshot's writing panicked");
+            match written {
+                Ok(written) => kept.extend(written),
+                Err(error) => tracing::error!(%error, "a snapshot's writing panicked"),
             }
         }
+        kept
     }
 }
 

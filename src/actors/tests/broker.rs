@@ -114,7 +114,9 @@ impl Feed for Broker {
         self.flow.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn release(&self, _: Vec<TopicPartition>) {}
+    fn release(&self, _: Vec<TopicPartition>) {
+        self.status.set_at_end(false);
+    }
 }
 
 #[async_trait]

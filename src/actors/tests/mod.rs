@@ -3,6 +3,7 @@
 mod broker;
 mod faults;
 mod mailboxes;
+mod snapshots;
 
 use std::cell::RefCell;
 use std::rc::Rc;
