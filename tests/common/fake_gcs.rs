@@ -49,7 +49,7 @@ struct State {
     hashes: bool,
     /// Requests whose sender knows nothing of their end, and how many requests come before they take effect.
     late: Vec<(usize, Ask, HttpRequest)>,
-    /// Each request waits so long before it takes effect, and its answer so long after that.
+    /// An answer comes so long after its request, half of it before the request takes effect.
     delay: Duration,
 }
 
@@ -75,10 +75,10 @@ impl FakeGcs {
             let state = Arc::clone(&shared);
             async move {
                 // A request whose sender dies during the wait takes effect all the same.
-                let delay = state.lock().unwrap().delay;
-                tokio::time::sleep(delay).await;
+                let way = state.lock().unwrap().delay / 2;
+                tokio::time::sleep(way).await;
                 let reply = state.lock().unwrap().reply(request);
-                tokio::time::sleep(delay).await;
+                tokio::time::sleep(way).await;
                 reply
             }
         })
@@ -100,7 +100,7 @@ impl FakeGcs {
         self.state().faults.trouble(per_mille, seed);
     }
 
-    /// From now on requests, and their answers, are on their way for `delay` each.
+    /// From now on an answer comes `delay` after its request.
     pub fn slow_down(&self, delay: Duration) {
         self.state().delay = delay;
     }

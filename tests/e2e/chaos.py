@@ -22,8 +22,8 @@ from harness import Broker, Engine, Process, variables, wait_until
 
 #: Seconds after which the broker gives a silent engine's partitions to others.
 SESSION = 3
-#: How long a request to the bucket takes, one way: no answer comes at once.
-DELAY_MS = 15
+#: How long the bucket takes to answer: nothing comes at once.
+DELAY_MS = 30
 #: Events a second of each topic.
 RATE = 150
 SETTINGS = {
@@ -90,7 +90,7 @@ class Bucket:
         return {
             "storage flaky": (lambda dice: f"trouble {dice.randint(50, 300)} {dice.randint(1, 9999)}", "trouble 0 1"),
             "storage down": (lambda dice: "trouble 1000 1", "trouble 0 1"),
-            "storage slow": (lambda dice: f"delay {dice.randint(100, 400)}", f"delay {DELAY_MS}"),
+            "storage slow": (lambda dice: f"delay {dice.randint(200, 800)}", f"delay {DELAY_MS}"),
         }
 
     def fetch(self):

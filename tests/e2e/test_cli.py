@@ -110,7 +110,7 @@ def test_long_work_shows_its_progress_on_a_terminal_alone(broker, tmp_path):
     for shown in (True, False):
         with Fake() as store:
             # A bar is drawn five times a second.
-            store.tell("delay 100")
+            store.tell("delay 200")
             into = variables({**settings, **store.settings})
             if shown:
                 assert "of 400 records" in call_on_terminal("run", "--exit-at-end", **into)
