@@ -207,15 +207,21 @@ impl Flow {
         client: &mut Client,
     ) -> bool {
         let mut list = TopicPartitionList::new();
+        let place = |list: &TopicPartitionList| {
+            let answer = consumer.seek_partitions(list.clone(), Duration::from_secs(5))?;
+            answer.elements().iter().try_for_each(|element| element.error())
+        };
         let sought = list
             .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(self.cursor.next()))
             .and_then(|()| consumer.pause(&list))
-            .and_then(|()| consumer.seek_partitions(list.clone(), Duration::from_secs(5)))
-            .and_then(|answer| answer.elements().iter().try_for_each(|element| element.error()))
-            .and_then(|()| consumer.resume(&list));
+            .and_then(|()| place(&list))
+            .inspect(|()| *client = Client::Fetching)
+            .and_then(|()| consumer.resume(&list))
+            // The client's thread may sleep for a second. A resumption does not wake it; a seek, other than to offset 0, does.
+            .and_then(|()| place(&list));
         match sought {
             Ok(()) => {
-                (self.seeking, self.resting, *client) = (false, None, Client::Fetching);
+                (self.seeking, self.resting) = (false, None);
                 self.cursor.sought();
                 true
             }

@@ -1,4 +1,4 @@
-//! Offsets that the log does not hold: before a partition is read, and while it is.
+//! When the client begins to read a partition, and when it stops: offsets that the log does not hold, ends, and sleep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,5 +168,24 @@ fn a_partition_that_was_read_to_its_end_rests_and_is_read_on() {
         assert_eq!((bench.fetched(0), bench.position()), (Some(1), Some(1)));
         bench.now += REST;
         bench.turn("it is read on", |bench| bench.position() == Some(2)).await;
+    });
+}
+
+#[test]
+fn a_client_that_sleeps_reads_at_once_where_it_is_told_to() {
+    System::new().block_on(async {
+        let mut bench = Bench::start();
+        bench.produce(0);
+        let mut waited = Duration::ZERO;
+        for _ in 0..10 {
+            // With nothing to fetch the client's thread sleeps for up to a second.
+            bench.consumer.pause(&at(1)).expect("paused");
+            actix::clock::sleep(Duration::from_millis(50)).await;
+            bench.read_from(1);
+            let start = Instant::now();
+            bench.turn("the end is seen", |bench| bench.board.partition(&bench.partition).at_end()).await;
+            waited += start.elapsed();
+        }
+        assert!(waited < Duration::from_secs(5), "{waited:?} in ten times");
     });
 }
