@@ -26,9 +26,12 @@ heap=${KAFKA_HEAP:-1g}
 security=${KAFKA_SECURITY:-plaintext}
 log=-Dorg.slf4j.simpleLogger.defaultLogLevel=${KAFKA_LOG_LEVEL:-warn}
 
-alive() { [ -s "$data/kafka.pid" ] && kill -0 "$(cat "$data/kafka.pid")" 2>/dev/null; }
+# One that ended may wait for seconds until its parent takes note.
+runs() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:.Z' "/proc/$1/status"; }
+alive() { [ -s "$data/kafka.pid" ] && runs "$(cat "$data/kafka.pid")"; }
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
-java_class() { java -cp "$lib/*" "$log" "$@"; }
+# A tool ends before better code and a parallel collector would pay.
+tool=(java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$lib/*" "$log")
 
 fetch() {
   # The marker is written last: a download that was cut off is done again.
@@ -119,7 +122,7 @@ format() {
       users+=(--add-scram "SCRAM-SHA-512=[name=$user,password=$(cat "$data/secrets/$user.password")]")
     done
   fi
-  java_class kafka.tools.StorageTool format -t "$(java_class kafka.tools.StorageTool random-uuid)" \
+  "${tool[@]}" kafka.tools.StorageTool format -t "b$(openssl rand -base64 32 | tr -d '+/=\n' | cut -c1-21)" \
     -c "$data/server.properties" "${users[@]}" > "$data/format.out" 2>&1 || { cat "$data/format.out" >&2; return 1; }
 }
 
@@ -145,11 +148,12 @@ start() {
   return 1
 }
 
+# Ends the node by a signal, and waits for that.
 stop() {
   if alive; then
     pid=$(cat "$data/kafka.pid")
-    kill "$pid"
-    for _ in $(seq 150); do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
+    kill -"$1" "$pid"
+    for _ in $(seq 600); do runs "$pid" || break; sleep 0.05; done
     kill -9 "$pid" 2>/dev/null || true
   fi
   rm -f "$data/kafka.pid"
@@ -159,10 +163,11 @@ stop() {
 case ${1:-} in
 fetch) fetch ;;
 start) start ;;
-stop) stop ;;
+stop) stop TERM ;;
 status)
   if alive && answers; then echo "running, pid $(cat "$data/kafka.pid"), 127.0.0.1:$port"; else echo "not running"; exit 1; fi ;;
-clean) stop; rm -rf "$data" ;;
-run) shift; fetch; exec java -cp "$lib/*" "$log" "$@" ;;
+# What it holds goes, so it need not put that in order first.
+clean) stop KILL; rm -rf "$data" ;;
+run) shift; fetch; exec "${tool[@]}" "$@" ;;
 *) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
