@@ -21,14 +21,12 @@ pub(super) struct Partition {
     pub(super) consumer: Option<Child<PartitionConsumer>>,
     pub(super) history: RestartHistory,
     pub(super) restart_at: Option<Instant>,
-    /// The log's end when the partition was taken up.
-    pub(super) target: i64,
     pub(super) refused: bool,
 }
 
 impl Partition {
     /// One without actors.
-    pub(super) fn new(source: Arc<Source>, epoch: EpochRecord, target: i64) -> Self {
+    pub(super) fn new(source: Arc<Source>, epoch: EpochRecord) -> Self {
         Self {
             source,
             epoch,
@@ -36,7 +34,6 @@ impl Partition {
             consumer: None,
             history: RestartHistory::default(),
             restart_at: None,
-            target,
             refused: false,
         }
     }

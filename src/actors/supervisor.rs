@@ -130,13 +130,13 @@ impl Supervisor {
                 return;
             }
             match opened {
-                Ok((epoch, record, target)) => {
+                Ok((epoch, record, end)) => {
                     let (topic, number) = (Arc::clone(&partition.topic), partition.partition);
                     let source = Arc::new(Source { topic, kind, epoch, partition: number });
                     if let (true, Some(world)) = (actor.settings.exit_at_end, &actor.world) {
-                        world.board.partition(&partition).set_read_until(Some(target));
+                        world.board.partition(&partition).set_read_until(Some(end));
                     }
-                    actor.partitions.insert(partition.clone(), Partition::new(source, record, target));
+                    actor.partitions.insert(partition.clone(), Partition::new(source, record));
                     actor.start(&partition, ctx);
                 }
                 Err(OpenError::Later(why) | OpenError::Refused(why)) => {
@@ -302,10 +302,11 @@ impl Supervisor {
             && self.preparing.is_empty()
             && self.partitions.iter().all(|(partition, entry)| {
                 let status = world.board.partition(partition);
+                let Some(until) = status.read_until() else { return false };
                 // What was read may still be on its way to the uploader, or be lost with one that died.
                 let taken = status.position().is_some() && status.taken() >= status.position();
-                let read = status.at_end() || status.position() >= Some(entry.target);
-                entry.restart_at.is_none() && (entry.target == 0 || taken && read)
+                let read = status.at_end() || status.position() >= Some(until);
+                entry.restart_at.is_none() && (until == 0 || taken && read)
             })
     }
 

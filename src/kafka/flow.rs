@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::SendError;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::TopicPartition;
@@ -107,14 +107,17 @@ impl Slot {
         waker: &Arc<Waker>,
     ) -> Result<(), String> {
         let Some(offset) = self.stopped_at() else { return Ok(()) };
-        let mut list = TopicPartitionList::new();
-        let given_back = list
-            .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(offset))
-            .and_then(|()| consumer.incremental_unassign(&list));
-        if let Err(error) = given_back {
-            tracing::warn!(%partition, %error, "reading anew is tried again");
-            return Ok(());
-        }
+        let given_back = alone(partition, offset).and_then(|list| {
+            consumer.incremental_unassign(&list)?;
+            Ok(list)
+        });
+        let list = match given_back {
+            Ok(list) => list,
+            Err(error) => {
+                tracing::warn!(%partition, %error, "reading anew is tried again");
+                return Ok(());
+            }
+        };
         tracing::debug!(%partition, offset, "reading anew after an offset out of range");
         // First of all, for its end takes the waker off the client's queue, which is the same one afterwards.
         self.queue = None;
@@ -206,19 +209,18 @@ impl Flow {
         partition: &TopicPartition,
         client: &mut Client,
     ) -> bool {
-        let mut list = TopicPartitionList::new();
         let place = |list: &TopicPartitionList| {
             let answer = consumer.seek_partitions(list.clone(), Duration::from_secs(5))?;
             answer.elements().iter().try_for_each(|element| element.error())
         };
-        let sought = list
-            .add_partition_offset(&partition.topic, partition.partition, Offset::Offset(self.cursor.next()))
-            .and_then(|()| consumer.pause(&list))
-            .and_then(|()| place(&list))
-            .inspect(|()| *client = Client::Fetching)
-            .and_then(|()| consumer.resume(&list))
+        let sought = alone(partition, self.cursor.next()).and_then(|list| {
+            consumer.pause(&list)?;
+            place(&list)?;
+            *client = Client::Fetching;
+            consumer.resume(&list)?;
             // The client's thread may sleep for a second. A resumption does not wake it; a seek, other than to offset 0, does.
-            .and_then(|()| place(&list));
+            place(&list)
+        });
         match sought {
             Ok(()) => {
                 (self.seeking, self.resting) = (false, None);
@@ -241,9 +243,7 @@ impl Flow {
     /// Has the client fetch nothing of the partition until it is sought: a fetch waits for those that have nothing while the
     /// queues of the others are full.
     fn rest(&mut self, consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition, now: Instant) {
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&partition.topic, partition.partition);
-        match consumer.pause(&list) {
+        match alone(partition, self.cursor.next()).and_then(|list| consumer.pause(&list)) {
             Ok(()) => self.resting = Some(now),
             Err(error) => tracing::debug!(%partition, %error, "pausing"),
         }
@@ -265,6 +265,13 @@ impl Flow {
         }
         true
     }
+}
+
+/// The partition at `offset`, as the client takes it.
+fn alone(partition: &TopicPartition, offset: i64) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(offset))?;
+    Ok(list)
 }
 
 /// Whether the client refuses a seek because it does not read the partition.
