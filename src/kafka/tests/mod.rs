@@ -1,6 +1,7 @@
 //! The client's own behaviour that reading relies on, against librdkafka's mock cluster.
 
 mod assignment;
+mod producer;
 mod trouble;
 
 use std::sync::Arc;
