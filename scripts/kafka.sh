@@ -26,8 +26,8 @@ heap=${KAFKA_HEAP:-1g}
 security=${KAFKA_SECURITY:-plaintext}
 log=-Dorg.slf4j.simpleLogger.defaultLogLevel=${KAFKA_LOG_LEVEL:-warn}
 
-# One that ended may wait for seconds until its parent takes note.
-runs() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:.Z' "/proc/$1/status"; }
+# Whether the process is a node: the number may be another's by now, and one that ended may keep it until its parent takes note.
+runs() { grep -qs kafka.Kafka "/proc/$1/cmdline" || ps -o args= -p "$1" 2>/dev/null | grep -q kafka.Kafka; }
 alive() { [ -s "$data/kafka.pid" ] && runs "$(cat "$data/kafka.pid")"; }
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 # A tool ends before better code and a parallel collector would pay.
@@ -116,13 +116,14 @@ EOF_ADMIN
 }
 
 format() {
-  local users=()
+  local users=() id
+  id=$(head -c 99 /dev/urandom | base64 | tr -dc A-Za-z0-9 | cut -c1-22)
   if [ "$security" = sasl_ssl ]; then
     for user in admin beatlytica; do
       users+=(--add-scram "SCRAM-SHA-512=[name=$user,password=$(cat "$data/secrets/$user.password")]")
     done
   fi
-  "${tool[@]}" kafka.tools.StorageTool format -t "b$(openssl rand -base64 32 | tr -d '+/=\n' | cut -c1-21)" \
+  "${tool[@]}" kafka.tools.StorageTool format -t "$id" \
     -c "$data/server.properties" "${users[@]}" > "$data/format.out" 2>&1 || { cat "$data/format.out" >&2; return 1; }
 }
 
@@ -152,8 +153,9 @@ start() {
 stop() {
   if alive; then
     pid=$(cat "$data/kafka.pid")
-    kill -"$1" "$pid"
-    for _ in $(seq 600); do runs "$pid" || break; sleep 0.05; done
+    kill -"$1" "$pid" 2>/dev/null || true
+    # It may have ended while the kernel still closes its port and its files.
+    for _ in $(seq 600); do runs "$pid" || answers || break; sleep 0.05; done
     kill -9 "$pid" 2>/dev/null || true
   fi
   rm -f "$data/kafka.pid"

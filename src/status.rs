@@ -85,7 +85,7 @@ impl PartitionStatus {
     known! {
         /// Next offset to read.
         position, set_position;
-        /// Offset from which on the log's end is where the run may end; none where it goes on.
+        /// The log's end when the partition was taken up, where the run may end once it is read; none where it goes on.
         read_until, set_read_until;
         /// Next offset that the uploader lacks: what lies before is in the lake or in its hands.
         taken, set_taken;

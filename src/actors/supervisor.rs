@@ -301,7 +301,8 @@ impl Supervisor {
             && !self.naming
             && self.preparing.is_empty()
             && self.partitions.iter().all(|(partition, entry)| {
-                let status = world.board.partition(partition);
+                // The poll loop forgets a lost partition before we hear of that.
+                let Some(status) = world.board.get(partition) else { return false };
                 let Some(until) = status.read_until() else { return false };
                 // What was read may still be on its way to the uploader, or be lost with one that died.
                 let taken = status.position().is_some() && status.taken() >= status.position();

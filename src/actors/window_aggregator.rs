@@ -31,6 +31,8 @@ use crate::status::{StatusBoard, now_ms};
 pub const MAILBOX: usize = 64;
 /// Idleness, skew and markers are looked at this often.
 const TICK: Duration = Duration::from_secs(1);
+/// A snapshot is taken to be in the store for so long; it may be deleted there at any time, or by a rule after some days.
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(3600);
 /// Wait before a rebuild from the lake is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -51,11 +53,19 @@ struct Share {
     gate: Arc<Gate>,
     last_rows: Instant,
     marked: Option<Hour>,
-    /// End of the newest snapshot that is known to be in the store, 0 if none is.
-    kept: i64,
+    /// End of the newest snapshot that was read, written, or found in the store, and when that was; 0 if none was.
+    kept: (i64, Instant),
     /// Batches are discarded until receipts pass this offset.
     unreadable_through: Option<i64>,
     rebuilding: bool,
+}
+
+impl Share {
+    /// Whether a snapshot of `[0, end)` is to be written.
+    fn lacks_snapshot(&self, end: i64) -> bool {
+        let (kept, since) = self.kept;
+        end > kept || end > 0 && since.elapsed() >= KEPT_FOR
+    }
 }
 
 /// Actor that owns the charts.
@@ -145,12 +155,9 @@ impl WindowAggregator {
 
     /// Writes a snapshot of each partition that has more than its last one; each is made while those before are written.
     fn snapshots(&self) -> impl ActorFuture<Self, Output = ()> + use<> {
-        let gone_on = |(source, share): &(&Source, &Share)| self.charts.end(source) > Some(share.kept);
-        let sources: Vec<Source> =
-            self.shares.iter().filter(gone_on).map(|(source, _)| source.clone()).collect();
+        let sources: Vec<Source> = self.shares.keys().cloned().collect();
         let begin = |mut writer: SnapshotWriter, source: Source, actor: &mut Self, _: &mut Context<Self>| {
-            let taken =
-                actor.charts.end(&source).and_then(|end| Some((end, actor.charts.snapshot(&source)?)));
+            let taken = actor.snapshot(&source);
             let begun = async move {
                 if let Some((end, snapshot)) = taken {
                     writer.write(ChainKey::from(&source), end, snapshot).await;
@@ -163,9 +170,20 @@ impl WindowAggregator {
             stream::iter(sources).into_actor(self).fold(SnapshotWriter::new(Arc::clone(&self.store)), begin);
         all.then(|writer, actor, _| writer.finish().into_actor(actor)).map(|kept, actor, _| {
             for (source, share) in &mut actor.shares {
-                share.kept = share.kept.max(kept.get(&ChainKey::from(source)).copied().unwrap_or(0));
+                if let Some(&end) = kept.get(&ChainKey::from(source)) {
+                    share.kept = share.kept.max((end, Instant::now()));
+                }
             }
         })
+    }
+
+    /// A partition's state and its end, where the store lacks them.
+    fn snapshot(&mut self, source: &Source) -> Option<(i64, Vec<u8>)> {
+        let end = self.charts.end(source)?;
+        if !self.shares.get(source)?.lacks_snapshot(end) {
+            return None;
+        }
+        Some((end, self.charts.snapshot(source)?))
     }
 
     /// Rebuilds a partition up to `receipted` out of the lake, and answers where it then is.
@@ -318,7 +336,7 @@ impl Handler<Attach> for WindowAggregator {
             gate,
             last_rows: Instant::now(),
             marked: None,
-            kept: 0,
+            kept: (0, Instant::now()),
             unreadable_through: None,
             rebuilding: true,
         };
@@ -344,7 +362,7 @@ impl Handler<Begin> for WindowAggregator {
         match self.charts.restore(&begin.source, &snapshot) {
             Ok(end) => {
                 if let Some(share) = self.shares.get_mut(&*begin.source) {
-                    share.kept = end;
+                    share.kept = (end, Instant::now());
                 }
                 Some(end)
             }

@@ -227,7 +227,7 @@ impl Flow {
                 self.cursor.sought();
                 true
             }
-            // The message that said so may be gone: a pause takes what waits out of the queue.
+            // The message that said so may have gone to a flow that is over.
             Err(error) if *client == Client::Fetching && is_not_reading(&error) => {
                 *client = Client::Stopped;
                 false

@@ -52,7 +52,7 @@ pub struct Undelivered {
     pub cause: String,
 }
 
-/// Counts failures and keeps the first. The client reports no deliveries: that would cost more than the rest of its work.
+/// Counts failures and keeps the first. Deliveries are not reported: that would cost a callback and a place in a queue for each.
 #[derive(Debug, Default)]
 struct Deliveries {
     failed: AtomicU64,
@@ -188,11 +188,10 @@ impl RecordProducer {
         }
     }
 
-    /// Records that the broker has acknowledged.
+    /// Records that the broker has acknowledged, once [`RecordProducer::flush`] has ended.
     pub fn delivered(&self) -> u64 {
         let failed = self.inner.context().failed.load(Ordering::Relaxed);
-        let waiting = u64::try_from(self.inner.in_flight_count()).unwrap_or_default();
-        self.taken.load(Ordering::Relaxed).saturating_sub(failed + waiting)
+        self.taken.load(Ordering::Relaxed).saturating_sub(failed)
     }
 
     fn undelivered(&self, origin: Origin, error: &KafkaError) -> Undelivered {

@@ -75,10 +75,12 @@ impl FakeGcs {
             let state = Arc::clone(&shared);
             async move {
                 // A request whose sender dies during the wait takes effect all the same.
-                let way = state.lock().unwrap().delay / 2;
+                let delay = state.lock().unwrap().delay;
+                // A timer counts whole milliseconds.
+                let way = Duration::from_millis(delay.as_millis() as u64 / 2);
                 tokio::time::sleep(way).await;
                 let reply = state.lock().unwrap().reply(request);
-                tokio::time::sleep(way).await;
+                tokio::time::sleep(delay - way).await;
                 reply
             }
         })

@@ -1,6 +1,7 @@
 //! When the windows' state is written.
 
 use super::*;
+use crate::actors::window_aggregator::KEPT_FOR;
 use crate::messages::SnapshotAll;
 
 impl Engine {
@@ -35,6 +36,9 @@ fn a_snapshot_is_written_once_until_there_is_more() {
     with_paused_clock(|| async {
         let engine = Engine::at_rest().await;
         assert_eq!(engine.snapshots_taken_away().await, 1);
+        assert_eq!(engine.snapshots_taken_away().await, 0);
+        tokio::time::sleep(KEPT_FOR).await;
+        assert_eq!(engine.snapshots_taken_away().await, 1, "a rule of the bucket's may have deleted it");
         assert_eq!(engine.snapshots_taken_away().await, 0);
         engine.reassign().await;
         assert_eq!(engine.snapshots_taken_away().await, 1, "rebuilt from the lake, which is no snapshot");
