@@ -26,6 +26,10 @@ const MESSAGES_PER_TAKE: usize = 4096;
 /// To look at it again takes a busy client some milliseconds, in which nothing else is taken.
 pub(super) const REST: Duration = Duration::from_secs(10);
 
+/// How long the client may say nothing of a partition that it was told to read, not even that its log ends, before it is told again.
+/// It drops a word of its own or of ours where both are said at once: then it does not begin, or stays paused.
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
+
 /// An assigned partition.
 pub(super) struct Slot {
     /// None while the partition is being assigned anew.
@@ -42,7 +46,8 @@ enum Client {
     Assigned,
     /// It was sought: it fetches, or rests.
     Fetching,
-    /// It has stopped for good: after an offset out of range it refuses each seek, until it is assigned the partition anew.
+    /// It has stopped for good, after an offset out of range, or did not begin: it refuses each seek until it is assigned the partition
+    /// anew.
     Stopped,
 }
 
@@ -53,6 +58,8 @@ struct Flow {
     seeking: bool,
     /// Since when the client fetches nothing of it.
     resting: Option<Instant>,
+    /// Since when the client, told to read, has said nothing.
+    silent_since: Option<Instant>,
     stash: Option<Fetched>,
     failure: Option<FetchFailed>,
     gate: Arc<Gate>,
@@ -74,6 +81,7 @@ impl Slot {
             cursor: Cursor::at(offset),
             seeking: true,
             resting: None,
+            silent_since: None,
             stash: None,
             failure: None,
             gate,
@@ -124,7 +132,7 @@ impl Slot {
         self.queue = assign_paused(consumer, &list, waker)?.pop().map(|(_, queue)| queue);
         self.client = Client::Assigned;
         if let Some(flow) = &mut self.flow {
-            flow.seeking = true;
+            (flow.seeking, flow.silent_since) = (true, None);
         }
         Ok(())
     }
@@ -138,8 +146,14 @@ impl Slot {
     ) -> bool {
         let Self { queue: Some(queue), flow: Some(flow), client, status } = self else { return false };
         flow.seeking |= flow.resting.is_some_and(|since| now.duration_since(since) >= REST);
-        if flow.seeking && !flow.seek(consumer, partition, client) {
-            return false;
+        if flow.seeking {
+            flow.silent_since.get_or_insert(now);
+            if !flow.seek(consumer, partition, client) {
+                if *client == Client::Assigned && flow.is_silent(now) {
+                    *client = Client::Stopped;
+                }
+                return false;
+            }
         }
         let wait = if flow.flush_stash() { flow.gate.closed_by() } else { Some(Wait::Consumer) };
         if wait.is_some() || flow.waiting.is_some() {
@@ -151,6 +165,12 @@ impl Slot {
         let Taken { batch, at_end, error, unproven } =
             queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
         let busy = batch.is_some();
+        if busy || at_end || error.is_some() {
+            flow.silent_since = None;
+        } else if flow.is_silent(now) {
+            tracing::debug!(%partition, offset = flow.cursor.next(), "the client says nothing; it is told to read again");
+            (flow.seeking, flow.silent_since) = (true, None);
+        }
         if let Some(batch) = batch {
             status.set_position(Some(batch.end));
             status.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -200,6 +220,10 @@ impl Flow {
             status.tally.waited(before, since.elapsed());
         }
         self.waiting = wait.map(|wait| (wait, Instant::now()));
+    }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        self.silent_since.is_some_and(|since| now.duration_since(since) >= SILENCE)
     }
 
     /// Seeks and resumes; false while librdkafka is not ready for it.

@@ -13,7 +13,7 @@ use super::{TOPIC, at, config, consumer};
 use crate::kafka::TopicPartition;
 use crate::kafka::assignment::assign_paused;
 use crate::kafka::embedded::EmbeddedBroker;
-use crate::kafka::flow::{REST, Slot};
+use crate::kafka::flow::{REST, SILENCE, Slot};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::native::client::cached_high_watermark;
 use crate::kafka::poller::{GroupContext, Sink};
@@ -168,6 +168,40 @@ fn a_partition_that_was_read_to_its_end_rests_and_is_read_on() {
         assert_eq!((bench.fetched(0), bench.position()), (Some(1), Some(1)));
         bench.now += REST;
         bench.turn("it is read on", |bench| bench.position() == Some(2)).await;
+    });
+}
+
+#[test]
+fn a_client_that_says_nothing_is_told_to_read_again() {
+    System::new().block_on(async {
+        let mut bench = Bench::start();
+        bench.assign_the_other();
+        bench.read_from(0);
+        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        // As if the resumption had been lost.
+        bench.consumer.pause(&at(0)).expect("paused");
+        bench.produce(1);
+        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(1)).await;
+        assert_eq!(bench.position(), None);
+        bench.now += SILENCE;
+        bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
+    });
+}
+
+#[test]
+fn a_client_that_did_not_begin_is_assigned_the_partition_anew() {
+    System::new().block_on(async {
+        let mut bench = Bench::start();
+        bench.assign_the_other();
+        // It refuses to seek then, as where the order to begin was lost.
+        bench.consumer.incremental_unassign(&at(7)).expect("unassigned");
+        bench.read_from(0);
+        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        bench.produce(1);
+        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(1)).await;
+        assert_eq!((bench.slot.stopped_at(), bench.position()), (None, None));
+        bench.now += SILENCE;
+        bench.turn("it is taken to have stopped", |bench| bench.slot.stopped_at() == Some(0)).await;
     });
 }
 
