@@ -26,8 +26,9 @@ const MESSAGES_PER_TAKE: usize = 4096;
 /// To look at it again takes a busy client some milliseconds, in which nothing else is taken.
 pub(super) const REST: Duration = Duration::from_secs(10);
 
-/// How long the client may say nothing of a partition that it was told to read, not even that its log ends, before it is told again.
-/// It drops a word of its own or of ours where both are said at once: then it does not begin, or stays paused.
+/// How long the client may say nothing of a partition that it was told to read, not even that its log ends, before it is told again;
+/// twice as long each time, for what it fetches may take that long. It drops a word of its own or of ours where both are said at
+/// once: then it does not begin, or stays paused.
 pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 /// An assigned partition.
@@ -60,6 +61,8 @@ struct Flow {
     resting: Option<Instant>,
     /// Since when the client, told to read, has said nothing.
     silent_since: Option<Instant>,
+    /// How long that may last.
+    patience: Duration,
     stash: Option<Fetched>,
     failure: Option<FetchFailed>,
     gate: Arc<Gate>,
@@ -82,6 +85,7 @@ impl Slot {
             seeking: true,
             resting: None,
             silent_since: None,
+            patience: SILENCE,
             stash: None,
             failure: None,
             gate,
@@ -126,13 +130,13 @@ impl Slot {
                 return Ok(());
             }
         };
-        tracing::debug!(%partition, offset, "reading anew after an offset out of range");
+        tracing::debug!(%partition, offset, "assigned to the client anew");
         // First of all, for its end takes the waker off the client's queue, which is the same one afterwards.
         self.queue = None;
         self.queue = assign_paused(consumer, &list, waker)?.pop().map(|(_, queue)| queue);
         self.client = Client::Assigned;
         if let Some(flow) = &mut self.flow {
-            (flow.seeking, flow.silent_since) = (true, None);
+            flow.seeking = true;
         }
         Ok(())
     }
@@ -149,7 +153,7 @@ impl Slot {
         if flow.seeking {
             flow.silent_since.get_or_insert(now);
             if !flow.seek(consumer, partition, client) {
-                if *client == Client::Assigned && flow.is_silent(now) {
+                if *client == Client::Assigned && flow.is_silent_too_long(now) {
                     *client = Client::Stopped;
                 }
                 return false;
@@ -166,10 +170,10 @@ impl Slot {
             queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
         let busy = batch.is_some();
         if busy || at_end || error.is_some() {
-            flow.silent_since = None;
-        } else if flow.is_silent(now) {
+            (flow.silent_since, flow.patience) = (None, SILENCE);
+        } else if flow.is_silent_too_long(now) {
             tracing::debug!(%partition, offset = flow.cursor.next(), "the client says nothing; it is told to read again");
-            (flow.seeking, flow.silent_since) = (true, None);
+            flow.seeking = true;
         }
         if let Some(batch) = batch {
             status.set_position(Some(batch.end));
@@ -222,8 +226,13 @@ impl Flow {
         self.waiting = wait.map(|wait| (wait, Instant::now()));
     }
 
-    fn is_silent(&self, now: Instant) -> bool {
-        self.silent_since.is_some_and(|since| now.duration_since(since) >= SILENCE)
+    /// Whether the client has said nothing for longer than it may; from then on it has time again, twice as much.
+    fn is_silent_too_long(&mut self, now: Instant) -> bool {
+        let over = self.silent_since.is_some_and(|since| now.duration_since(since) >= self.patience);
+        if over {
+            (self.silent_since, self.patience) = (None, self.patience.saturating_mul(2));
+        }
+        over
     }
 
     /// Seeks and resumes; false while librdkafka is not ready for it.

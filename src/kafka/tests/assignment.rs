@@ -184,6 +184,19 @@ fn a_client_that_says_nothing_is_told_to_read_again() {
         bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(1)).await;
         assert_eq!(bench.position(), None);
         bench.now += SILENCE;
+        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        // Lost once more.
+        bench.consumer.pause(&at(0)).expect("paused");
+        bench.produce(1);
+        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(2)).await;
+        bench.now += SILENCE;
+        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        bench.produce(1);
+        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(3)).await;
+        assert_eq!(bench.position(), None, "what takes long is given more time");
+        bench.now += SILENCE;
         bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
     });
 }
