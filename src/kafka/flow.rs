@@ -153,7 +153,7 @@ impl Slot {
         if flow.seeking {
             flow.silent_since.get_or_insert(now);
             if !flow.seek(consumer, partition, client) {
-                if *client == Client::Assigned && flow.is_silent_too_long(now) {
+                if *client == Client::Assigned && flow.loses_patience(now) {
                     *client = Client::Stopped;
                 }
                 return false;
@@ -171,7 +171,7 @@ impl Slot {
         let busy = batch.is_some();
         if busy || at_end || error.is_some() {
             (flow.silent_since, flow.patience) = (None, SILENCE);
-        } else if flow.is_silent_too_long(now) {
+        } else if flow.loses_patience(now) {
             tracing::debug!(%partition, offset = flow.cursor.next(), "the client says nothing; it is told to read again");
             flow.seeking = true;
         }
@@ -227,7 +227,7 @@ impl Flow {
     }
 
     /// Whether the client has said nothing for longer than it may; from then on it has time again, twice as much.
-    fn is_silent_too_long(&mut self, now: Instant) -> bool {
+    fn loses_patience(&mut self, now: Instant) -> bool {
         let over = self.silent_since.is_some_and(|since| now.duration_since(since) >= self.patience);
         if over {
             (self.silent_since, self.patience) = (None, self.patience.saturating_mul(2));

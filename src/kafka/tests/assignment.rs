@@ -74,13 +74,17 @@ impl Bench {
         self.slot.start(offset, 1, gate, sink);
     }
 
+    fn serve(&mut self) {
+        self.slot.serve(&self.consumer, &self.partition, self.now);
+    }
+
     /// Turns until `done`.
     async fn turn(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done(self) {
             assert!(Instant::now() < deadline, "{what}");
             let _ = self.consumer.poll(Duration::from_millis(1));
-            self.slot.serve(&self.consumer, &self.partition, self.now);
+            self.serve();
             // The sink's actor has its turn.
             actix::clock::sleep(Duration::from_millis(1)).await;
         }
@@ -100,6 +104,17 @@ impl Bench {
         let mut other = TopicPartitionList::new();
         other.add_partition_offset(TOPIC, 1, Offset::Offset(0)).expect("an offset");
         self.consumer.incremental_assign(&other).expect("assigned");
+    }
+
+    /// Has the other partition grow, turns until that is fetched, and takes what came with it: twice, for the first fetch may
+    /// have been under way before.
+    async fn fetch_the_other(&mut self) {
+        for _ in 0..2 {
+            let end = self.fetched(1).unwrap_or(0) + 1;
+            self.produce(1);
+            self.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(end)).await;
+            self.serve();
+        }
     }
 
     /// The end of a partition's log as the last fetch saw it.
@@ -163,8 +178,7 @@ fn a_partition_that_was_read_to_its_end_rests_and_is_read_on() {
         bench.turn("it did not rest before its time", |bench| bench.position() == Some(1)).await;
         bench.turn("the end is seen", |bench| bench.board.partition(&bench.partition).at_end()).await;
         bench.produce(0);
-        bench.produce(1);
-        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(1)).await;
+        bench.fetch_the_other().await;
         assert_eq!((bench.fetched(0), bench.position()), (Some(1), Some(1)));
         bench.now += REST;
         bench.turn("it is read on", |bench| bench.position() == Some(2)).await;
@@ -177,24 +191,21 @@ fn a_client_that_says_nothing_is_told_to_read_again() {
         let mut bench = Bench::start();
         bench.assign_the_other();
         bench.read_from(0);
-        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        bench.serve();
         // As if the resumption had been lost.
         bench.consumer.pause(&at(0)).expect("paused");
-        bench.produce(1);
-        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(1)).await;
+        bench.fetch_the_other().await;
         assert_eq!(bench.position(), None);
         bench.now += SILENCE;
-        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
-        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
+        bench.serve();
+        bench.serve();
         // Lost once more.
         bench.consumer.pause(&at(0)).expect("paused");
-        bench.produce(1);
-        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(2)).await;
+        bench.fetch_the_other().await;
         bench.now += SILENCE;
-        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
-        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
-        bench.produce(1);
-        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(3)).await;
+        bench.serve();
+        bench.serve();
+        bench.fetch_the_other().await;
         assert_eq!(bench.position(), None, "what takes long is given more time");
         bench.now += SILENCE;
         bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
@@ -209,9 +220,8 @@ fn a_client_that_did_not_begin_is_assigned_the_partition_anew() {
         // It refuses to seek then, as where the order to begin was lost.
         bench.consumer.incremental_unassign(&at(7)).expect("unassigned");
         bench.read_from(0);
-        bench.slot.serve(&bench.consumer, &bench.partition, bench.now);
-        bench.produce(1);
-        bench.turn("the other partition is fetched", |bench| bench.fetched(1) == Some(1)).await;
+        bench.serve();
+        bench.fetch_the_other().await;
         assert_eq!((bench.slot.stopped_at(), bench.position()), (None, None));
         bench.now += SILENCE;
         bench.turn("it is taken to have stopped", |bench| bench.slot.stopped_at() == Some(0)).await;
