@@ -156,7 +156,7 @@ stop() {
     kill -"$1" "$pid" 2>/dev/null || true
     # It may have ended while the kernel still closes its port and its files.
     for _ in $(seq 600); do runs "$pid" || answers || break; sleep 0.05; done
-    kill -9 "$pid" 2>/dev/null || true
+    if runs "$pid"; then kill -9 "$pid"; fi
   fi
   rm -f "$data/kafka.pid"
   echo stopped
