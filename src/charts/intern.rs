@@ -1,6 +1,7 @@
 //! Text, songs, users and who-was-active combinations as dense numbers, shared by all partitions.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
@@ -34,8 +35,32 @@ impl Texts {
     }
 
     pub(super) fn intern(&mut self, text: &str) -> u32 {
+        self.intern_hashed(self.hasher.hash_one(text), text)
+    }
+
+    /// Appends the ids of `texts` to `ids`. A step is taken for some of them at once, so that they do not wait for each
+    /// other's cache misses: one in the index, one in the ends, one in the bytes.
+    pub(super) fn intern_all<'t>(&mut self, texts: impl Iterator<Item = &'t str>, ids: &mut Vec<u32>) {
+        let mut texts = texts.peekable();
+        let mut some: Vec<(&str, u64, Option<u32>)> = Vec::with_capacity(AT_ONCE);
+        let mut likely = Vec::with_capacity(AT_ONCE);
+        while texts.peek().is_some() {
+            some.clear();
+            some.extend(texts.by_ref().take(AT_ONCE).map(|text| {
+                let hash = self.hasher.hash_one(text);
+                (text, hash, self.index.find(hash, |_| true).copied())
+            }));
+            likely.clear();
+            likely.extend(some.iter().map(|&(_, _, id)| span(&self.ends, id?)));
+            for (&(text, hash, id), span) in some.iter().zip(&likely) {
+                let known = id.filter(|_| span.clone().and_then(|span| self.bytes.get(span)) == Some(text));
+                ids.push(known.unwrap_or_else(|| self.intern_hashed(hash, text)));
+            }
+        }
+    }
+
+    fn intern_hashed(&mut self, hash: u64, text: &str) -> u32 {
         let Self { bytes, ends, index, hasher } = self;
-        let hash = hasher.hash_one(text);
         if let Some(&id) = index.find(hash, |&id| text_at(bytes, ends, id) == Some(text)) {
             return id;
         }
@@ -47,11 +72,18 @@ impl Texts {
     }
 }
 
+/// Texts that are looked for at once.
+const AT_ONCE: usize = 64;
+
 fn text_at<'a>(bytes: &'a str, ends: &[usize], id: u32) -> Option<&'a str> {
+    bytes.get(span(ends, id)?)
+}
+
+fn span(ends: &[usize], id: u32) -> Option<Range<usize>> {
     let id = id as usize;
     let end = *ends.get(id)?;
     let start = if id == 0 { 0 } else { *ends.get(id - 1)? };
-    bytes.get(start..end)
+    Some(start..end)
 }
 
 /// A user together with what it was then: what `active` entries of panes name.
@@ -385,5 +417,28 @@ impl BitSet {
                 })
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn many_at_once_are_as_one_by_one(parts in prop::collection::vec(prop::collection::vec(0..300_u32, 0..400), 0..4)) {
+            let (mut at_once, mut one_by_one) = (Texts::default(), Texts::default());
+            for part in parts {
+                let part: Vec<String> = part.iter().map(u32::to_string).collect();
+                let mut ids = vec![7];
+                at_once.intern_all(part.iter().map(String::as_str), &mut ids);
+                let expected: Vec<u32> = part.iter().map(|text| one_by_one.intern(text)).collect();
+                prop_assert_eq!(&ids[1..], expected);
+                prop_assert!(part.iter().zip(&ids[1..]).all(|(text, &id)| at_once.get(id) == Some(text)));
+            }
+            prop_assert_eq!(at_once.len(), one_by_one.len());
+        }
     }
 }

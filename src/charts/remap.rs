@@ -56,9 +56,8 @@ impl Remaps {
             return place;
         };
         let values = column.dictionary.read();
-        for key in remap.texts.len()..values.len() {
-            remap.texts.push(values.get(key as u32).map_or(NO_TEXT, |text| texts.intern(text)));
-        }
+        let new = (remap.texts.len()..values.len()).map(|key| values.get(key as u32).unwrap_or_default());
+        texts.intern_all(new, &mut remap.texts);
         if remap.has_unseen {
             for &key in keys {
                 if let (Some(&UNSEEN), Some(text)) = (remap.texts.get(key as usize), values.get(key)) {

@@ -114,11 +114,10 @@ impl TextInterner {
     pub(super) fn insert_quoted(&mut self, quoted: &[u8]) -> Option<Keys> {
         let spelling = quoted.get(1..quoted.len().checked_sub(1)?)?;
         // serde_json checks UTF-8, escapes and control characters here, so a spelling in the table is a valid one.
-        let keys = if spelling.contains(&b'\\') {
-            self.keys_of(&serde_json::from_slice::<String>(quoted).ok()?)
-        } else {
-            self.keys_of(serde_json::from_slice::<&str>(quoted).ok()?)
-        };
+        if !spelling.contains(&b'\\') {
+            return Some(self.intern(serde_json::from_slice::<&str>(quoted).ok()?));
+        }
+        let keys = self.intern(&serde_json::from_slice::<String>(quoted).ok()?);
         self.remember(spelling, keys);
         Some(keys)
     }
@@ -138,20 +137,30 @@ impl TextInterner {
         })
     }
 
+    /// Keys of a text that is not found by its spelling.
     fn keys_of(&mut self, text: &str) -> Keys {
+        let repaired = repair::repair(self.repair, text);
         if self.privacy.hides() {
-            let repaired = repair::repair(self.repair, text);
             let stored = self.privacy.stored(repaired.as_deref().unwrap_or(text));
             let text = stored.map_or(NULL_KEY, |stored| self.texts.key_of(&stored, &self.hasher));
             return Keys { text, raw: NULL_KEY };
         }
-        match repair::repair(self.repair, text) {
-            Some(repaired) => Keys {
-                text: self.texts.key_of(&repaired, &self.hasher),
-                raw: self.raw.as_mut().map_or(NULL_KEY, |raw| raw.key_of(text, &self.hasher)),
-            },
-            None => Keys { text: self.texts.key_of(text, &self.hasher), raw: NULL_KEY },
-        }
+        let Some(repaired) = repaired else {
+            let text = if text.contains('\\') {
+                self.texts.key_of(text, &self.hasher)
+            } else {
+                // It stands for itself, so from now on it is found by its spelling: no other way to it is needed.
+                self.texts.dictionary.push(text)
+            };
+            return Keys { text, raw: NULL_KEY };
+        };
+        let raw = self.raw.as_mut().map_or(NULL_KEY, |raw| raw.key_of(text, &self.hasher));
+        let text = if repair::repair(self.repair, &repaired).is_none() {
+            self.intern(&repaired).text
+        } else {
+            self.texts.key_of(&repaired, &self.hasher)
+        };
+        Keys { text, raw }
     }
 
     fn find(&self, spelling: &[u8]) -> Option<Keys> {
@@ -206,7 +215,7 @@ const MASKS: [[u64; 2]; 16] = {
 #[derive(Default)]
 struct Texts {
     dictionary: Arc<Dictionary>,
-    /// Keys, by their texts' hashes.
+    /// Keys of those that are not found by their spelling, by their hashes.
     index: HashTable<u32>,
 }
 
@@ -237,23 +246,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_spelling_keeps_its_text(texts in prop::collection::vec("[ab\\\\\"é\u{1}]{0,18}", 1..60)) {
-            let mut interner = TextInterner::new(Repair::None, false);
-            let mut keys = Vec::new();
+        fn each_spelling_keeps_its_text(
+            texts in prop::collection::vec("[ab\\\\\"éÃ©\u{1}]{0,18}", 1..60),
+            repair in prop::sample::select(vec![Repair::None, Repair::Unquote, Repair::Decode]),
+        ) {
+            let mut interner = TextInterner::new(repair, true);
+            let mut met = Vec::new();
             for (turn, text) in texts.iter().enumerate() {
                 let quoted = serde_json::to_string(text).unwrap();
                 let spelling = &quoted.as_bytes()[1..quoted.len() - 1];
-                keys.push(if turn % 2 == 0 {
+                let keys = if turn % 2 == 0 {
                     interner.intern(text)
                 } else {
                     interner.find(spelling).unwrap_or_else(|| interner.insert_quoted(quoted.as_bytes()).unwrap())
-                });
+                };
+                met.push((text, repair::repair(repair, text), keys));
             }
-            let values = interner.dictionary().read();
-            for (text, keys) in texts.iter().zip(&keys) {
-                prop_assert_eq!(values.get(keys.text), Some(text.as_str()));
+            let (values, raw) = (interner.dictionary().read(), interner.raw_dictionary().unwrap().read());
+            let mut distinct = std::collections::HashSet::new();
+            for (text, repaired, keys) in &met {
+                let expected = repaired.as_deref().unwrap_or(text);
+                prop_assert_eq!(values.get(keys.text), Some(expected));
+                prop_assert_eq!(raw.get(keys.raw), repaired.as_ref().map(|_| text.as_str()));
+                distinct.insert(expected);
             }
-            let distinct: std::collections::HashSet<&String> = texts.iter().collect();
             prop_assert_eq!(values.len(), distinct.len());
         }
 

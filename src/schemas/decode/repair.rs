@@ -11,17 +11,18 @@ pub(super) fn repair(repair: Repair, text: &str) -> Option<String> {
     match repair {
         Repair::None => None,
         Repair::Unquote => text.strip_prefix('"')?.strip_suffix('"').map(str::to_owned),
-        Repair::Decode => string_decode(text).filter(|decoded| decoded != text),
+        Repair::Decode => string_decode(text),
     }
 }
 
 fn string_decode(text: &str) -> Option<String> {
+    let changed =
+        |decoded: &str| Some(decoded.trim_matches('"')).filter(|&decoded| decoded != text).map(str::to_owned);
     // Plain ASCII decodes to itself.
     if text.is_ascii() && !text.contains('\\') {
-        return Some(text.trim_matches('"').to_owned());
+        return changed(text);
     }
-    let decoded = String::from_utf8(unicode_escape(&latin1(text)?)?).ok()?;
-    Some(decoded.trim_matches('"').to_owned())
+    changed(&String::from_utf8(unicode_escape(&latin1(text)?)?).ok()?)
 }
 
 /// Latin-1 bytes of `text`; none where a character has no such byte.
