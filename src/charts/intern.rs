@@ -40,16 +40,17 @@ impl Texts {
 
     /// Appends the ids of `texts` to `ids`. A step is taken for some of them at once, so that they do not wait for each
     /// other's cache misses: one in the index, one in the ends, one in the bytes.
-    pub(super) fn intern_all<'t>(&mut self, texts: impl Iterator<Item = &'t str>, ids: &mut Vec<u32>) {
-        let mut texts = texts.peekable();
-        let mut some: Vec<(&str, u64, Option<u32>)> = Vec::with_capacity(AT_ONCE);
-        let mut likely = Vec::with_capacity(AT_ONCE);
-        while texts.peek().is_some() {
+    pub(super) fn intern_all<'t>(&mut self, mut texts: impl Iterator<Item = &'t str>, ids: &mut Vec<u32>) {
+        let (mut some, mut likely) = (Vec::<(&str, u64, Option<u32>)>::new(), Vec::new());
+        loop {
             some.clear();
             some.extend(texts.by_ref().take(AT_ONCE).map(|text| {
                 let hash = self.hasher.hash_one(text);
                 (text, hash, self.index.find(hash, |_| true).copied())
             }));
+            if some.is_empty() {
+                return;
+            }
             likely.clear();
             likely.extend(some.iter().map(|&(_, _, id)| span(&self.ends, id?)));
             for (&(text, hash, id), span) in some.iter().zip(&likely) {

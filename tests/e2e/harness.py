@@ -40,14 +40,17 @@ def fake_gcs():
 
 #: Below those that the system gives to clients: a client that knocks again and again at such a port of a server that is being
 #: restarted would end up connected to itself.
-PORTS = iter(random.SystemRandom().sample(range(15_000, 32_000), 17_000))
+PORTS = range(15_000, 32_000)
+#: What pytest-xdist says to each of its workers: they may not be given each other's ports either.
+WORKER, WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+UNGIVEN = iter(random.SystemRandom().sample(PORTS[WORKER::WORKERS], len(PORTS[WORKER::WORKERS])))
 
 
 def free_ports(count):
     """Ports nobody listens on at this moment, and nobody was given before: who was may not listen yet, or not at the moment."""
     ports = []
     while len(ports) < count:
-        port = next(PORTS)
+        port = next(UNGIVEN)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             ports.append(port)
     return ports

@@ -117,28 +117,32 @@ impl TextInterner {
         if !spelling.contains(&b'\\') {
             return Some(self.intern(serde_json::from_slice::<&str>(quoted).ok()?));
         }
-        let keys = self.intern(&serde_json::from_slice::<String>(quoted).ok()?);
+        let text = serde_json::from_slice::<String>(quoted).ok()?;
+        let keys = self.met(&text).unwrap_or_else(|| self.keys_of(&text, Found::ByText));
         self.remember(spelling, keys);
         Some(keys)
     }
 
     /// Keys of a text that is unescaped already.
     pub(super) fn intern(&mut self, text: &str) -> Keys {
-        if text.contains('\\') {
-            // Its bytes would be the spelling of another text.
-            return self.keys_of(text);
+        if !is_spelling(text) {
+            return self.keys_of(text, Found::ByText);
         }
         let spelling = text.as_bytes();
         self.find(spelling).unwrap_or_else(|| {
-            let keys = self.keys_of(text);
-            // A text with a quote or a control character is no spelling, so it takes no other's place.
+            let keys = self.keys_of(text, Found::BySpelling);
             self.remember(spelling, keys);
             keys
         })
     }
 
-    /// Keys of a text that is not found by its spelling.
-    fn keys_of(&mut self, text: &str) -> Keys {
+    /// Keys of a text that was met without escapes.
+    fn met(&self, text: &str) -> Option<Keys> {
+        if is_spelling(text) { self.find(text.as_bytes()) } else { None }
+    }
+
+    /// Keys of a text that is not [`TextInterner::met`].
+    fn keys_of(&mut self, text: &str, found: Found) -> Keys {
         let repaired = repair::repair(self.repair, text);
         if self.privacy.hides() {
             let stored = self.privacy.stored(repaired.as_deref().unwrap_or(text));
@@ -149,18 +153,14 @@ impl TextInterner {
         match repaired {
             Some(repaired) => Keys {
                 text: self.key_of_repaired(&repaired),
-                raw: self.raw.as_mut().map_or(NULL_KEY, |raw| raw.key_of(text, &self.hasher, Found::ByText)),
+                raw: self.raw.as_mut().map_or(NULL_KEY, |raw| raw.key_of(text, &self.hasher, found)),
             },
-            None => {
-                let found = if text.contains('\\') { Found::ByText } else { Found::BySpelling };
-                Keys { text: self.texts.key_of(text, &self.hasher, found), raw: NULL_KEY }
-            }
+            None => Keys { text: self.texts.key_of(text, &self.hasher, found), raw: NULL_KEY },
         }
     }
 
     fn key_of_repaired(&mut self, repaired: &str) -> u32 {
-        let met = if repaired.contains('\\') { None } else { self.find(repaired.as_bytes()) };
-        match met {
+        match self.met(repaired) {
             // Else it would be repaired further where it came like this.
             Some(keys) if self.texts.dictionary.read().get(keys.text) == Some(repaired) => keys.text,
             _ => self.texts.key_of(repaired, &self.hasher, Found::ByText),
@@ -218,16 +218,22 @@ const MASKS: [[u64; 2]; 16] = {
 /// How a text will be found from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// It is a spelling, and stands for itself: no other way to it is needed.
+    /// It was met without escapes, and that spelling is remembered: no other way to it is needed.
     BySpelling,
     ByText,
+}
+
+/// Whether a text may be found by its own bytes. JSON has a backslash and control characters only escaped: whoever writes
+/// such bytes means another text, or none. (Nobody can ask for a spelling with a quote.)
+fn is_spelling(text: &str) -> bool {
+    text.bytes().all(|byte| byte >= b' ' && byte != b'\\')
 }
 
 /// Distinct texts: a dictionary and the way back from a text to its key.
 #[derive(Default)]
 struct Texts {
     dictionary: Arc<Dictionary>,
-    /// Keys of those that are found by text, by their hashes.
+    /// Keys of those that are to be found by text, by their hashes.
     index: HashTable<u32>,
 }
 
@@ -236,7 +242,7 @@ impl Texts {
         self.dictionary.read().heap_bytes() + self.index.allocation_size()
     }
 
-    /// The key of a text that is no spelling that stands for itself, so far.
+    /// The key of a text that is not found by its spelling so far.
     fn key_of(&mut self, text: &str, hasher: &RandomState, found: Found) -> u32 {
         if self.index.is_empty() && found == Found::BySpelling {
             return self.dictionary.push(text);
@@ -266,15 +272,16 @@ mod tests {
     proptest! {
         #[test]
         fn each_spelling_keeps_its_text(
-            texts in prop::collection::vec("[ab\\\\\"éÃ©\u{1}]{0,18}|[a\"]{0,5}", 1..60),
+            texts in prop::collection::vec("[ab\\\\\"éÃ©\u{1}]{0,18}|[a\"]{0,5}|Beyonc(é|Ã©|Ã\u{83}Â©) and others", 1..60),
             repair in prop::sample::select(vec![Repair::None, Repair::Unquote, Repair::Decode]),
         ) {
             let mut interner = TextInterner::new(repair, true);
             let mut met = Vec::new();
             for (turn, text) in texts.iter().enumerate() {
-                let quoted = serde_json::to_string(text).unwrap();
+                let escaped: String = text.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect();
+                let quoted = if turn % 3 == 0 { format!("\"{escaped}\"") } else { serde_json::to_string(text).unwrap() };
                 let spelling = &quoted.as_bytes()[1..quoted.len() - 1];
-                let keys = if turn % 2 == 0 {
+                let keys = if turn % 3 == 1 {
                     interner.intern(text)
                 } else {
                     interner.find(spelling).unwrap_or_else(|| interner.insert_quoted(quoted.as_bytes()).unwrap())
@@ -282,14 +289,17 @@ mod tests {
                 met.push((text, repair::repair(repair, text), keys));
             }
             let (values, raw) = (interner.dictionary().read(), interner.raw_dictionary().unwrap().read());
-            let mut distinct = std::collections::HashSet::new();
+            let (mut distinct, mut raws) = (std::collections::HashSet::new(), std::collections::HashSet::new());
             for (text, repaired, keys) in &met {
                 let expected = repaired.as_deref().unwrap_or(text);
                 prop_assert_eq!(values.get(keys.text), Some(expected));
                 prop_assert_eq!(raw.get(keys.raw), repaired.as_ref().map(|_| text.as_str()));
                 distinct.insert(expected);
+                if repaired.is_some() {
+                    raws.insert(text);
+                }
             }
-            prop_assert_eq!(values.len(), distinct.len());
+            prop_assert_eq!((values.len(), raw.len()), (distinct.len(), raws.len()));
         }
 
         #[test]
@@ -305,6 +315,18 @@ mod tests {
             assert_eq!(interner.insert_quoted(quoted), None, "{quoted:?}");
         }
         assert!(interner.dictionary().read().is_empty());
+    }
+
+    #[test]
+    fn what_must_be_escaped_is_not_found_where_it_is_not() {
+        for text in ["New\tYork", "I Won\u{13}t", "a\\n", "a text of more than fifteen bytes\n"] {
+            let mut interner = TextInterner::new(Repair::Decode, true);
+            let quoted = serde_json::to_string(text).unwrap();
+            let keys = interner.insert_quoted(quoted.as_bytes()).unwrap();
+            assert_eq!(interner.intern(text), keys, "{text:?}");
+            assert_eq!(interner.find(text.as_bytes()), None, "{text:?}");
+            assert_eq!(interner.find(&quoted.as_bytes()[1..quoted.len() - 1]), Some(keys), "{text:?}");
+        }
     }
 
     #[test]

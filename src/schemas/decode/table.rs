@@ -221,7 +221,8 @@ impl LongTable {
         self.slots.find(hash, is_it).map(|slot| slot.keys)
     }
 
-    /// Adds a spelling, not empty, that is not there yet; one past the arena's 4 GiB is not kept.
+    /// Adds a spelling, not empty, that is not there yet. One past the arena's 4 GiB is not kept: its text gets another key each
+    /// time.
     pub(super) fn insert(&mut self, hash: u64, spelling: &[u8], keys: Keys) {
         let (Ok(start), Ok(len)) = (u32::try_from(self.arena.len()), u32::try_from(spelling.len())) else {
             return;

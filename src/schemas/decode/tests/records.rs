@@ -194,6 +194,26 @@ fn the_largest_dictionary_of_a_decoder_past_its_share_is_replaced_at_the_next_ba
 }
 
 #[test]
+fn control_characters_are_refused_even_where_they_were_met_escaped() {
+    // A time of this form is for the validating parser.
+    for ts in ["1", "1.0"] {
+        let record =
+            |ts: &str, city: &str| format!(r#"{{"ts":{ts},"city":"{city}","level":"free"}}"#).into_bytes();
+        let values = [
+            record(ts, r"New\tYork"),
+            record(ts, r"York,\tin the state of that name"),
+            record("1", "New York"),
+            record("1", "New\tYork"),
+            record("1", "York,\tin the state of that name"),
+        ];
+        let batch = decode_with(&mut Decoder::new(source(EventKind::Auth), true), &values);
+        assert_eq!(batch.rows(), 3, "{ts}");
+        let rejected: Vec<_> = batch.rejected.iter().map(|record| record.reason).collect();
+        assert_eq!(rejected, ["json", "json"], "{ts}");
+    }
+}
+
+#[test]
 fn held_memory_is_told() {
     let mut decoder = Decoder::new(source(EventKind::Listen), true);
     decoder.begin(0, 0);
