@@ -210,19 +210,19 @@ const FEW: usize = 16;
 /// zeros behind it, no word tells them apart.
 const MAX_WORDS: usize = 8;
 
-/// Sorts ids, each with word `word` of its text, by their texts, which are alike before that. A number is compared sooner
-/// than a text, and lies next to the others: of each text the memory is waited for once a word.
+/// Sorts ids by their texts, which are alike before word `word`; beside each id there is room for that word. A number is
+/// compared sooner than a text, and lies next to the others: of each text the memory is waited for once a word.
 fn sort_by_text(ids: &mut [(u64, u32)], word: usize, texts: &TextArena) {
+    for (bytes, id) in &mut *ids {
+        *bytes = word_of(texts.get(*id), word);
+    }
     ids.sort_unstable_by_key(|&(bytes, _)| bytes);
     for alike in ids.chunk_by_mut(|a, b| a.0 == b.0) {
         if alike.len() <= FEW || word + 1 == MAX_WORDS {
             alike.sort_unstable_by_key(|&(_, id)| texts.get(id));
-            continue;
+        } else {
+            sort_by_text(alike, word + 1, texts);
         }
-        for (bytes, id) in &mut *alike {
-            *bytes = word_of(texts.get(*id), word + 1);
-        }
-        sort_by_text(alike, word + 1, texts);
     }
 }
 
@@ -235,8 +235,7 @@ pub(super) struct Ranks {
 
 impl Ranks {
     pub(super) fn of(texts: &TextArena) -> Self {
-        let mut ordered: Vec<(u64, u32)> =
-            (0..texts.len() as u32).map(|id| (word_of(texts.get(id), 0), id)).collect();
+        let mut ordered: Vec<(u64, u32)> = (0..texts.len() as u32).map(|id| (0, id)).collect();
         sort_by_text(&mut ordered, 0, texts);
         let by_rank: Vec<u32> = ordered.into_iter().map(|(_, id)| id).collect();
         let mut by_id = vec![0; by_rank.len()];
