@@ -1,11 +1,11 @@
 //! Text, songs, users and who-was-active combinations as dense numbers, shared by all partitions.
 
 use std::hash::BuildHasher;
-use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
+use crate::schemas::dictionary::Values;
 use crate::schemas::tuples::Tuples;
 
 /// Stands for "no text" where a text id is expected.
@@ -16,22 +16,24 @@ pub(super) type Profile = [u32; 3];
 
 type Index<K> = HashMap<K, u32, RandomState>;
 
-/// Distinct strings. Ids are dense from 0; four billion of them do not fit into memory, so `u32` does not overflow.
+/// Texts that are looked for at once.
+const AT_ONCE: usize = 64;
+
+/// Distinct strings. Ids are dense from 0.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    bytes: String,
-    ends: Vec<usize>,
+    values: Values,
     index: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl Texts {
     pub(super) fn get(&self, id: u32) -> Option<&str> {
-        text_at(&self.bytes, &self.ends, id)
+        self.values.get(id)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.values.len()
     }
 
     pub(super) fn intern(&mut self, text: &str) -> u32 {
@@ -39,7 +41,7 @@ impl Texts {
     }
 
     /// Appends the ids of `texts` to `ids`. A step is taken for some of them at once, so that they do not wait for each
-    /// other's cache misses: one in the index, one in the ends, one in the bytes.
+    /// other's cache misses: one in the index, one for the place, one in the text.
     pub(super) fn intern_all<'t>(&mut self, mut texts: impl Iterator<Item = &'t str>, ids: &mut Vec<u32>) {
         let (mut some, mut likely) = (Vec::<(&str, u64, Option<u32>)>::new(), Vec::new());
         loop {
@@ -52,39 +54,24 @@ impl Texts {
                 return;
             }
             likely.clear();
-            likely.extend(some.iter().map(|&(_, _, id)| span(&self.ends, id?)));
+            likely.extend(some.iter().map(|&(_, _, id)| self.values.span(id?)));
             for (&(text, hash, id), span) in some.iter().zip(&likely) {
-                let known = id.filter(|_| span.clone().and_then(|span| self.bytes.get(span)) == Some(text));
+                let known =
+                    id.filter(|_| span.clone().and_then(|span| self.values.slice(span)) == Some(text));
                 ids.push(known.unwrap_or_else(|| self.intern_hashed(hash, text)));
             }
         }
     }
 
     fn intern_hashed(&mut self, hash: u64, text: &str) -> u32 {
-        let Self { bytes, ends, index, hasher } = self;
-        if let Some(&id) = index.find(hash, |&id| text_at(bytes, ends, id) == Some(text)) {
+        let Self { values, index, hasher } = self;
+        if let Some(&id) = index.find(hash, |&id| values.get(id) == Some(text)) {
             return id;
         }
-        let id = ends.len() as u32;
-        bytes.push_str(text);
-        ends.push(bytes.len());
-        index.insert_unique(hash, id, |&id| hasher.hash_one(text_at(bytes, ends, id).unwrap_or_default()));
+        let id = values.push(text);
+        index.insert_unique(hash, id, |&id| hasher.hash_one(values.get(id).unwrap_or_default()));
         id
     }
-}
-
-/// Texts that are looked for at once.
-const AT_ONCE: usize = 64;
-
-fn text_at<'a>(bytes: &'a str, ends: &[usize], id: u32) -> Option<&'a str> {
-    bytes.get(span(ends, id)?)
-}
-
-fn span(ends: &[usize], id: u32) -> Option<Range<usize>> {
-    let id = id as usize;
-    let end = *ends.get(id)?;
-    let start = if id == 0 { 0 } else { *ends.get(id - 1)? };
-    Some(start..end)
 }
 
 /// A user together with what it was then: what `active` entries of panes name.

@@ -1,5 +1,6 @@
 //! Append-only text dictionaries, shared between the decoders that fill one and every batch that refers to it.
 
+use std::ops::Range;
 use std::sync::RwLock;
 
 /// Append-only list of distinct strings. A key, once given, always names the same string.
@@ -11,7 +12,8 @@ pub struct Dictionary {
     values: RwLock<Values>,
 }
 
-/// The strings of a [`Dictionary`], laid end to end.
+/// Strings laid end to end, as those of a [`Dictionary`]. Keys are dense from 0; four billion strings do not fit into
+/// memory, so `u32` does not overflow.
 #[derive(Debug, Default)]
 pub struct Values {
     bytes: String,
@@ -19,15 +21,32 @@ pub struct Values {
 }
 
 impl Values {
+    /// Adds a string and returns its key.
+    pub fn push(&mut self, text: &str) -> u32 {
+        self.bytes.push_str(text);
+        self.ends.push(self.bytes.len());
+        (self.ends.len() - 1) as u32
+    }
+
     /// The string with this key, if it was ever given out.
     pub fn get(&self, key: u32) -> Option<&str> {
+        self.slice(self.span(key)?)
+    }
+
+    /// Where the string with this key lies, for [`Values::slice`]: looking that up is one cache miss, the string another.
+    pub fn span(&self, key: u32) -> Option<Range<usize>> {
         let key = key as usize;
         let end = *self.ends.get(key)?;
         let start = match key.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
             None => 0,
         };
-        self.bytes.get(start..end)
+        Some(start..end)
+    }
+
+    /// The string that lies at `span`.
+    pub fn slice(&self, span: Range<usize>) -> Option<&str> {
+        self.bytes.get(span)
     }
 
     /// Number of strings.
@@ -54,11 +73,7 @@ impl Values {
 impl Dictionary {
     /// Adds a string that is not there yet (the caller's interner knows) and returns its key.
     pub fn push(&self, text: &str) -> u32 {
-        let mut values = self.values.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        values.bytes.push_str(text);
-        let end = values.bytes.len();
-        values.ends.push(end);
-        (values.ends.len() - 1) as u32
+        self.values.write().unwrap_or_else(|poisoned| poisoned.into_inner()).push(text)
     }
 
     /// Read access to the strings, for the length of one batch's work.
