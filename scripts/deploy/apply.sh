@@ -21,7 +21,8 @@ terraform_here apply -input=false -auto-approve "${variables[@]}" ||
   fail "Terraform stopped half-way" "what was made stays and is in its state; the lines above say why; make deploy again goes on where it stopped"
 
 say "Secrets"
-for secret in $(terraform_here output -json secrets | tr -d '[]",'); do
+secrets=$(terraform_here output -json secrets | tr '[]",' ' ')
+for secret in $secrets; do
   if [ -n "$(gcloud secrets versions list "$secret" --project="$PROJECT" --filter=state=ENABLED --limit=1 --format='value(name)')" ]; then
     note "$secret has a value"
   elif [[ $secret == *-kafka-* ]]; then

@@ -100,7 +100,7 @@ def terraform(world, arguments, given):
     variables = dict(part.split("=", 1) for part in arguments if "=" in part and not part.startswith("-"))
     targets = [part.split("=")[1] for part in arguments if part.startswith("-target=")]
     if arguments[0] == "version":
-        print(json.dumps({"terraform_version": world["terraform"]}))
+        print(json.dumps({"terraform_version": world["terraform"]}, indent=2))
     elif arguments[0] == "apply":
         world["state"] = sorted({*world["state"], *(targets or ["module.registry", "module.services", "module.host"])})
         if not targets and "module.lake.google_storage_bucket.lake" not in world["state"]:
@@ -118,7 +118,7 @@ def terraform(world, arguments, given):
             return 1
         world["state"] = []
     elif arguments[:2] == ["output", "-json"]:
-        print(json.dumps(world["outputs"][arguments[2]]))
+        print(json.dumps(world["outputs"][arguments[2]], separators=(",", ":")))  # one output is printed without spaces
     elif arguments[:2] == ["output", "-raw"]:
         value = {**OUTPUTS, **world["outputs"]}.get(arguments[2])
         if value is None:
