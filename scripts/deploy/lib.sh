@@ -106,11 +106,20 @@ until_true() {
   done
 }
 
-# Which tags ran, newest last, beside Terraform's state.
+# Which tags became ready, newest last, beside Terraform's state.
 history_object=gs://$state_bucket/history/$PROFILE
 deployments() { gcloud storage cat "$history_object" 2>/dev/null || true; }
 remember_deployment() {
   local former
   former=$(deployments)
   [ "$(tail -1 <<<"$former")" = "$1" ] || printf '%s\n' "$former" "$1" | sed '/^$/d' | gcloud storage cp - "$history_object" --quiet >/dev/null 2>&1
+}
+
+# The tag that is applied, which may never have become ready; the last that did where Terraform's state does not say.
+applied() { terraform_here output -json image_tag 2>/dev/null | tr -d '"\n' || deployments | tail -1; }
+
+running() { # the same in words
+  local tag last
+  tag=$(applied) last=$(deployments | tail -1)
+  if [ "$tag" = "$last" ]; then echo "${tag:-nothing}"; else echo "$tag, whose deployment did not finish; before it ${last:-nothing}"; fi
 }

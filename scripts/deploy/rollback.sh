@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Goes back to what ran before, or to TAG. Its images are still in the registry, so nothing is built.
+# Goes back to what was ready last before what is applied, or to TAG. Its images are still in the registry, so nothing is built.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings rollback
-current=$(deployments | tail -1)
+terraform_init
+current=$(applied)
 target=${TAG:-$(deployments | grep -vxF "${current:-none}" | tail -1 || true)}
 [ -n "$target" ] || fail "nothing ran before ${current:-this}" "make rollback TAG=… names another; gcloud artifacts docker tags list $registry/engine shows all"
 gcloud artifacts docker images describe "$registry/engine:$target" --project="$PROJECT" >/dev/null 2>&1 ||

@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings status
 terraform_init
-say "$NAME in $PROJECT, profile $PROFILE, $(deployments | tail -1)"
+say "$NAME in $PROJECT, profile $PROFILE, $(running)"
 case $PROFILE in
 small)
   on_machine "docker ps --format 'table {{.Names}}\t{{.Status}}'; curl -sS http://127.0.0.1:8080/readyz; curl -sS http://127.0.0.1:8080/api/v1/status" ||

@@ -4,5 +4,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings upgrade
 bucket_exists "$state_bucket" || fail "nothing of $NAME is deployed in $PROJECT yet" "make deploy PROJECT=$PROJECT"
-say "Runs now: $(deployments | tail -1)"
+terraform_init
+say "Runs now: $(running)"
 exec "$root/scripts/deploy/deploy.sh"

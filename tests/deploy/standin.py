@@ -98,11 +98,14 @@ OUTPUTS = {
 def terraform(world, arguments, given):
     arguments = [part for part in arguments if not part.startswith("-chdir=")]
     variables = dict(part.split("=", 1) for part in arguments if "=" in part and not part.startswith("-"))
+    # Terraform knows outputs from the first whole apply on.
+    outputs = {**OUTPUTS, "image_tag": world["applied"], **world["outputs"]} if world["applied"] else {}
     targets = [part.split("=")[1] for part in arguments if part.startswith("-target=")]
     if arguments[0] == "version":
         print(json.dumps({"terraform_version": world["terraform"]}, indent=2))
     elif arguments[0] == "apply":
         world["state"] = sorted({*world["state"], *(targets or ["module.registry", "module.services", "module.host"])})
+        world["applied"] = world["applied"] if targets else variables["image_tag"]
         if not targets and "module.lake.google_storage_bucket.lake" not in world["state"]:
             lake = variables["lake_bucket"]
             if lake in world["buckets"] and variables.get("adopt_lake") != "true":
@@ -116,14 +119,18 @@ def terraform(world, arguments, given):
     elif arguments[0] == "destroy":
         if "module.lake.google_storage_bucket.lake" in world["state"]:
             return 1
-        world["state"] = []
+        world["state"], world["applied"] = [], None
     elif arguments[:2] == ["output", "-json"]:
-        print(json.dumps(world["outputs"][arguments[2]], separators=(",", ":")))  # one output is printed without spaces
-    elif arguments[:2] == ["output", "-raw"]:
-        value = {**OUTPUTS, **world["outputs"]}.get(arguments[2])
-        if value is None:
+        if outputs.get(arguments[2]) is None:
             return 1
-        print(value, end="")
+        print(json.dumps(outputs[arguments[2]], separators=(",", ":")))  # one output is printed without spaces
+    elif arguments[:2] == ["output", "-raw"]:
+        if not outputs:
+            print("Warning: No outputs found")  # on standard output, and no failure
+            return 0
+        if outputs.get(arguments[2]) is None:
+            return 1
+        print(outputs[arguments[2]], end="")
     return 0
 
 

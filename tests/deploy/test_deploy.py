@@ -192,6 +192,19 @@ def test_rollback_of_the_first(world):
     assert "nothing ran before one" in world.run("rollback", code=1, TAG="")
 
 
+@pytest.mark.parametrize("before", [["one", "two"], ["two"]])
+def test_rollback_after_an_upgrade_that_never_became_ready(world, before):
+    for tag in before:
+        world.run("deploy", TAG=tag)
+    world.change(unready_probes=10**6)
+    assert "Runs now: two\n" in world.run("upgrade", code=1, TAG="three", DEPLOY_READY_DEADLINE="1")
+    world.change(unready_probes=0)
+    assert "three, whose deployment did not finish; before it two" in world.run("status")
+    world.forget_calls()
+    assert "From three back to two" in world.run("rollback", TAG="")
+    assert world.calls(r"apply .*image_tag=two") and world.now["history"] == before
+
+
 def test_tunnel_logs_and_status(world):
     world.run("deploy")
     world.forget_calls()

@@ -8,6 +8,11 @@ output "lake_bucket" {
   value       = module.lake.bucket
 }
 
+output "image_tag" {
+  description = "Tag that was applied last, whether or not its deployment finished."
+  value       = var.image_tag
+}
+
 output "registry" {
   description = "Where images are pushed to."
   value       = module.registry.images

@@ -31,6 +31,10 @@ run "managed_kafka" {
     error_message = "The engine shows a certificate to Managed Service for Apache Kafka."
   }
   assert {
+    condition     = output.image_tag == "abc123"
+    error_message = "`make rollback` reads what is applied."
+  }
+  assert {
     condition     = length(output.secrets) == 0
     error_message = "No password is needed then."
   }

@@ -32,6 +32,10 @@ run "the_whole_of_it" {
     error_message = "The machine neither overwrites nor deletes objects of the lake."
   }
   assert {
+    condition     = output.image_tag == "abc123"
+    error_message = "`make rollback` reads what is applied."
+  }
+  assert {
     condition     = output.lake_url == "gs://some-project-beatlytica-lake" && output.zone == "europe-west1-b"
     error_message = "Names follow from project and region."
   }
