@@ -5,6 +5,27 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings deploy
 tag=$1
+
+# Whether Kubernetes has seen what was applied; only then is the revision that it names the new one.
+seen() {
+  local generation observed
+  read -r generation observed revision < <(in_cluster get statefulset engine --output='jsonpath={.metadata.generation} {.status.observedGeneration} {.status.updateRevision}')
+  [ "${observed:-0}" -ge "$generation" ]
+}
+
+# A pod that never became ready is not replaced, whatever was applied since: Kubernetes waits for it first (kubernetes#67250). What it
+# decided, its successor finishes.
+delete_stuck_pods() {
+  local revision stuck pod
+  until_true 60 "Kubernetes to see the manifests" seen || fail "Kubernetes does not take up the manifests" "kubectl --namespace=beatlytica describe statefulset engine shows why"
+  stuck=$(in_cluster get pod --selector="app=engine,controller-revision-hash!=$revision" \
+    --output='jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' | awk '$2 != "True" { print $1 }')
+  for pod in $stuck; do
+    note "$pod is not ready, and of a former version: it is deleted"
+    in_cluster delete pod "$pod" --ignore-not-found --wait=false >/dev/null || fail "$pod cannot be deleted" "you need roles/container.developer"
+  done
+}
+
 say "Rolling out $tag"
 case $PROFILE in
 small)
@@ -16,6 +37,7 @@ small)
 scale)
   cluster_credentials
   "$root/scripts/deploy/manifests.sh" "$tag" | kubectl apply --server-side --field-manager=beatlytica --force-conflicts -f - >/dev/null || fail "Kubernetes refused the manifests" "the lines above say why"
+  delete_stuck_pods
   in_cluster rollout status statefulset/engine --timeout="${DEPLOY_BOOT_DEADLINE:-900}s" ||
     fail "the engine does not become ready" "make logs PROFILE=scale shows why; make rollback PROFILE=scale goes back"
   case $(field airflow kind) in

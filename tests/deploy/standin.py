@@ -135,9 +135,18 @@ def terraform(world, arguments, given):
 
 
 def kubectl(world, arguments, given):
+    call = " ".join(arguments)
     if "kustomize" in arguments:
         overlay = pathlib.Path(arguments[-1])
         print("\n".join(path.read_text() for path in sorted(overlay.iterdir())))
+    elif "get statefulset engine" in call:
+        # Until it has seen what was applied, it names the revision before.
+        seen = world["unseen"] == 0
+        world["unseen"] -= not seen
+        print("2", *(["2", "engine-new"] if seen else ["1", "engine-old"]), end="")
+    elif "get pod" in call:
+        other = re.search(r"controller-revision-hash!=(\S+)", call)[1]
+        print("".join(f"{name} {ready}\n" for name, ready, revision in world["pods"] if revision != other), end="")
     return 0
 
 

@@ -260,3 +260,21 @@ def test_scale_is_destroyed_after_its_protection_was_lifted(world):
     world.forget_calls()
     world.run("destroy", PROFILE="scale")
     in_order(world, [r"delete statefulset engine", r"apply .*deletion_protection=false .*-target=module.engine", r"state rm", r"destroy .*deletion_protection=false"])
+
+
+@pytest.mark.parametrize(
+    "pod, stuck",
+    [
+        (["engine-0", "False", "engine-old"], True),
+        (["engine-0", "", "engine-old"], True),  # on no node yet: it has no such condition
+        (["engine-0", "True", "engine-old"], False),
+        (["engine-0", "False", "engine-new"], False),
+    ],
+)
+def test_scale_replaces_a_pod_that_never_became_ready(world, pod, stuck):
+    """Kubernetes waits for such a pod itself; it is looked for once Kubernetes has seen what was applied."""
+    world.change(outputs={**SCALE, "simulate": None}, pods=[pod], unseen=2)
+    world.run("deploy", PROFILE="scale")
+    assert bool(world.calls(r"delete pod")) == stuck
+    if stuck:
+        in_order(world, [r"kubectl apply", r"delete pod engine-0", r"rollout status"])
