@@ -33,14 +33,17 @@ require_settings() {
 
 # The commit, and a digest of what is not committed: one tag is one content.
 image_tag() {
-  local changes
+  local tag changes
   [ -z "${TAG:-}" ] || { echo "$TAG"; return; }
-  changes=$(git -C "$root" status --porcelain)
-  if [ -z "$changes" ]; then
-    git -C "$root" rev-parse --short=12 HEAD
-  else
-    echo "$(git -C "$root" rev-parse --short=12 HEAD)-$({ git -C "$root" diff HEAD; echo "$changes"; } | sha256sum | cut -c1-8)"
+  tag=$(git -C "$root" rev-parse --short=12 HEAD)
+  if [ -n "$(git -C "$root" status --porcelain)" ]; then
+    changes=$({
+      git -C "$root" diff --binary HEAD
+      git -C "$root" ls-files -z --others --exclude-standard | tar --create --file=- --directory="$root" --null --files-from=- --sort=name --mtime=@0
+    } | sha256sum)
+    tag+=-${changes:0:8}
   fi
+  echo "$tag"
 }
 
 account() { gcloud auth list --filter=status:ACTIVE --format='value(account)' 2>/dev/null | head -1; }

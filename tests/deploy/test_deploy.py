@@ -1,8 +1,13 @@
 """`make deploy` and its kin against stand-ins for the cloud: the order, re-runs, failures half-way, and what is said."""
 
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
+
+from conftest import ROOT
 
 STEPS = [
     r"gcloud projects describe", r"gcloud billing", r"gcloud services enable", r"gcloud storage buckets create gs://some-project-beatlytica-state",
@@ -122,6 +127,34 @@ def test_all_that_is_missing_is_said_at_once(world):
 def test_settings_are_asked_for(world):
     assert "make deploy PROJECT=my-project-id" in world.run("deploy", code=1, PROJECT="")
     assert "PROFILE=huge is unknown" in world.run("deploy", code=1, PROFILE="huge")
+
+
+def test_one_tag_is_one_content(tmp_path):
+    scripts = tmp_path / "scripts" / "deploy"
+    scripts.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "deploy" / "lib.sh", scripts)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=me", "-c", "user.email=me@example.com"]
+    for command in (["init"], ["add", "."], ["commit", "-m", "first"]):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+
+    def tag():
+        command = ["bash", "-c", "source scripts/deploy/lib.sh; image_tag"]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}).stdout.strip()
+
+    committed = tag()
+    assert re.fullmatch(r"[0-9a-f]{12}", committed)
+    tags = [committed]
+    for text in ("one", "two"):
+        (tmp_path / "new").write_text(text)
+        tags += [tag()]
+        os.utime(tmp_path / "new", (0, 0))
+        assert tag() == tags[-1], "the time is no content"
+    (tmp_path / "lock").symlink_to("nowhere")  # as an editor leaves behind
+    tags += [tag()]
+    with (scripts / "lib.sh").open("a") as file:
+        file.write("# changed\n")
+    tags += [tag()]
+    assert len(set(tags)) == len(tags) and all(re.fullmatch(committed + "-[0-9a-f]{8}", each) for each in tags[1:])
 
 
 def test_an_engine_that_never_is_ready(world):

@@ -150,6 +150,12 @@ def test_pods_have_no_rights_beyond_need():
         assert container["resources"]["limits"] and container["livenessProbe"]["httpGet"]["path"] == "/livez"
 
 
+def test_git_ignores_the_settings_that_it_is_said_to():
+    said = re.search(r"`(terraform/\S+)` \(git ignores it\)", (ROOT / "docs" / "setup" / "terraform.md").read_text())[1]
+    for profile in ("small", "scale"):
+        subprocess.run(["git", "-C", str(ROOT), "check-ignore", "--quiet", said.replace("small", profile)], check=True)
+
+
 def test_scripts_are_clean():
     scripts = [str(path) for folder in ("scripts", "infra") for path in sorted((ROOT / folder).rglob("*.sh"))]
     ended = subprocess.run(["shellcheck", "-x", *scripts], capture_output=True, text=True)
