@@ -15,4 +15,4 @@ fi
 "$here/wait.sh"
 remember_deployment "$tag"
 say "Running: $tag"
-output next_steps
+terraform_here output -raw next_steps

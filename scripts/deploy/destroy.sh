@@ -10,15 +10,20 @@ if [ "${LAKE:-keep}" = delete ]; then
   [ "$typed" = "$lake_bucket" ] || fail "that is not its name; nothing was changed"
 fi
 terraform_init
-lake=$(terraform_here state list 2>/dev/null | grep 'google_storage_bucket.lake$' || true)
+resources=$(resources)
+lake=$(grep 'google_storage_bucket.lake$' <<<"$resources" || true)
 tag=$(deployments | tail -1)
 terraform_variables "${tag:-none}"
 [ "$PROFILE" = scale ] && variables+=(-var deletion_protection=false)
 
-if [ "$PROFILE" = scale ] && terraform_here state list 2>/dev/null | grep -q google_container_cluster; then
+if [ "$PROFILE" = scale ] && grep -q google_container_cluster <<<"$resources"; then
   say "Stopping the engine: it writes what it holds"
-  cluster_credentials
-  in_cluster delete statefulset engine --ignore-not-found --wait --timeout=120s || fail "the engine does not stop" "make logs PROFILE=scale shows why"
+  if cluster_access && in_cluster get statefulset >/dev/null; then
+    # In the foreground: until the pods are gone, too.
+    in_cluster delete statefulset engine --ignore-not-found --cascade=foreground --wait --timeout=120s || fail "the engine does not stop" "make logs PROFILE=scale shows why"
+  else
+    note "the cluster does not answer; what the engine held is read from Kafka no more"
+  fi
   # Protection is an attribute: it has to be lifted before.
   terraform_here apply -input=false -auto-approve "${variables[@]}" -target=module.engine || fail "the cluster's protection cannot be lifted"
 elif [ "$PROFILE" = small ]; then

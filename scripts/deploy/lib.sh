@@ -66,15 +66,19 @@ terraform_variables() { # terraform_variables TAG
   variables=(-var "project=$PROJECT" -var "region=$REGION" -var "name=$NAME" -var "image_tag=$1" -var "lake_bucket=$lake_bucket")
 }
 
+# What Terraform has made. To be searched once it is whole: `grep -q` ends early, which Terraform takes for a failure.
+resources() { terraform_here state list 2>/dev/null || true; }
+
 # A lake that outlived a former deployment is taken over.
 adopt_lake() {
-  if bucket_exists "$lake_bucket" && ! terraform_here state list 2>/dev/null | grep -q 'google_storage_bucket.lake$'; then
+  if bucket_exists "$lake_bucket" && ! grep -q 'google_storage_bucket.lake$' <<<"$(resources)"; then
     note "the lake gs://$lake_bucket is there already: it is taken over"
     variables+=(-var adopt_lake=true)
   fi
 }
 
-output() { terraform_here output -raw "$1"; }
+# An output that is one word. -raw would give a warning, and succeed, where there are no outputs at all.
+output() { terraform_here output -json "$1" | tr -d '"\n'; }
 bucket_exists() { gcloud storage buckets describe "gs://$1" --project="$PROJECT" >/dev/null 2>&1; }
 
 # field OUTPUT NAME: one text of an output that is an object.
@@ -93,8 +97,10 @@ on_machine() {
 
 in_cluster() { kubectl --namespace=beatlytica "$@"; }
 
+# By its name, which is the system's: Terraform's output of it is gone once a destroy has begun.
+cluster_access() { gcloud container clusters get-credentials "$NAME" --region="$REGION" --project="$PROJECT" --dns-endpoint >/dev/null 2>&1; }
 cluster_credentials() {
-  gcloud container clusters get-credentials "$(output cluster)" --region="$REGION" --project="$PROJECT" --dns-endpoint >/dev/null 2>&1 ||
+  cluster_access ||
     fail "no access to the cluster" "you need roles/container.developer and gke-gcloud-auth-plugin (gcloud components install gke-gcloud-auth-plugin)"
 }
 
@@ -119,7 +125,7 @@ remember_deployment() {
 }
 
 # The tag that is applied, which may never have become ready; the last that did where Terraform's state does not say.
-applied() { terraform_here output -json image_tag 2>/dev/null | tr -d '"\n' || deployments | tail -1; }
+applied() { output image_tag 2>/dev/null || deployments | tail -1; }
 
 running() { # the same in words
   local tag last

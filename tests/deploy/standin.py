@@ -89,7 +89,7 @@ def docker(world, arguments, given):
 
 
 OUTPUTS = {
-    "instance": "beatlytica", "zone": "europe-west1-b", "cluster": "beatlytica", "simulate": "true",
+    "instance": "beatlytica", "zone": "europe-west1-b", "simulate": "true",
     "lake_url": "gs://some-project-beatlytica-lake", "engine_account": "engine@some-project.iam.gserviceaccount.com",
     "next_steps": "make status, and so on",
 }
@@ -119,7 +119,9 @@ def terraform(world, arguments, given):
     elif arguments[0] == "destroy":
         if "module.lake.google_storage_bucket.lake" in world["state"]:
             return 1
-        world["state"], world["applied"] = [], None
+        # Outputs go first, even where the destruction stops half-way.
+        world["state"], world["undestroyed"], world["applied"] = world["undestroyed"], [], None
+        return 1 if world["state"] else 0
     elif arguments[:2] == ["output", "-json"]:
         if outputs.get(arguments[2]) is None:
             return 1

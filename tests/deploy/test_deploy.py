@@ -9,6 +9,7 @@ import pytest
 
 from conftest import ROOT
 
+MANY = [f"module.more.resource.{number:05}" for number in range(5000)]  # more than a pipe holds
 STEPS = [
     r"gcloud projects describe", r"gcloud billing", r"gcloud services enable", r"gcloud storage buckets create gs://some-project-beatlytica-state",
     r"gcloud storage buckets update .* --versioning", r"terraform .* init .*bucket=some-project-beatlytica-state", r"terraform .* apply .*-target=module.registry",
@@ -50,6 +51,7 @@ def test_no_secret_on_a_command_line_nor_printed(world):
 def test_again_changes_nothing_that_is_there(world):
     world.run("deploy")
     secrets = world.now["secrets"]
+    world.change(state=[*world.now["state"], *MANY])
     world.forget_calls()
     world.run("deploy")
     for not_again in (r"buckets create", r"docker (build|push)", r"-target=", r"secrets versions add", r"adopt_lake"):
@@ -286,13 +288,42 @@ def test_scale_with_brokers_of_ones_own(world):
     assert world.calls(r"compute ssh beatlytica-airflow .*reload-or-restart")
 
 
-def test_scale_is_destroyed_after_its_protection_was_lifted(world):
+CLUSTER = "module.engine.google_container_cluster.this"
+DESTROYED = [
+    r"get-credentials beatlytica --region", r"delete statefulset engine .*--cascade=foreground",
+    r"apply .*deletion_protection=false .*-target=module.engine", r"state rm", r"destroy .*deletion_protection=false",
+]
+
+
+@pytest.fixture
+def scaled(world):
     world.change(outputs={**SCALE, "simulate": None})
     world.run("deploy", PROFILE="scale")
-    world.change(state=[*world.now["state"], "module.engine.google_container_cluster.this"])
+    world.change(state=[CLUSTER, *world.now["state"], *MANY])
     world.forget_calls()
-    world.run("destroy", PROFILE="scale")
-    in_order(world, [r"delete statefulset engine", r"apply .*deletion_protection=false .*-target=module.engine", r"state rm", r"destroy .*deletion_protection=false"])
+    return world
+
+
+def test_scale_is_destroyed_after_its_protection_was_lifted(scaled):
+    scaled.run("destroy", PROFILE="scale")
+    in_order(scaled, DESTROYED)
+
+
+def test_scale_is_destroyed_by_a_second_run(scaled):
+    scaled.change(undestroyed=[CLUSTER])
+    assert "make destroy again" in scaled.run("destroy", code=1, PROFILE="scale")
+    assert scaled.now["state"] == [CLUSTER] and scaled.now["applied"] is None
+    scaled.forget_calls()
+    scaled.run("destroy", PROFILE="scale")
+    in_order(scaled, [step for step in DESTROYED if "state rm" not in step])
+    assert scaled.now["state"] == []
+
+
+@pytest.mark.parametrize("call", [r"get-credentials", r"kubectl .* get statefulset"])
+def test_scale_is_destroyed_where_its_cluster_does_not_answer(scaled, call):
+    scaled.change(fail={call: 1})
+    assert "the cluster does not answer" in scaled.run("destroy", PROFILE="scale")
+    assert scaled.now["state"] == [] and not scaled.calls(r"delete statefulset")
 
 
 @pytest.mark.parametrize(

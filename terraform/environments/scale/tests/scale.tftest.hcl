@@ -31,6 +31,10 @@ run "managed_kafka" {
     error_message = "The engine shows a certificate to Managed Service for Apache Kafka."
   }
   assert {
+    condition     = output.cluster == "beatlytica"
+    error_message = "The scripts know the cluster by the system's name."
+  }
+  assert {
     condition     = output.image_tag == "abc123"
     error_message = "`make rollback` reads what is applied."
   }
