@@ -195,6 +195,8 @@ down: ## Stop it (data stays in .compose and in volumes)
 	@scripts/compose.sh down
 
 # On Google Cloud: PROJECT=my-project [PROFILE=small|scale] [REGION=europe-west1] [NAME=beatlytica]; docs/setup.
+# Within WSL every shell exports NAME, the computer's. This replaces it; a NAME on make's command line wins over this.
+NAME :=
 export PROJECT PROFILE REGION NAME TAG PLAN LAKE LAKE_BUCKET SERVICE
 
 .PHONY: deploy

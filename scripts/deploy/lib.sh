@@ -28,6 +28,8 @@ fail() {
 
 require_settings() {
   [ -n "$PROJECT" ] || fail "PROJECT is not set" "make $1 PROJECT=my-project-id" "gcloud projects list   shows your projects"
+  [[ $NAME =~ ^[a-z][a-z0-9-]{1,21}[a-z0-9]$ ]] ||
+    fail "NAME=$NAME cannot be the name of a system" "it has 3 to 23 small letters, digits and hyphens, and begins with a letter; beatlytica without it"
   [ -d "$environment" ] || fail "PROFILE=$PROFILE is unknown" "PROFILE is small (one machine) or scale (managed Kafka, Kubernetes)"
 }
 

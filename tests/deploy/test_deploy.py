@@ -159,6 +159,31 @@ def test_one_tag_is_one_content(tmp_path):
     assert len(set(tags)) == len(tags) and all(re.fullmatch(committed + "-[0-9a-f]{8}", each) for each in tags[1:])
 
 
+@pytest.mark.parametrize("name", ["LAPTOP-1", "ab", "a" * 24, "-ab", "ab-", "a_b"])
+def test_a_bad_name_is_refused_before_anything_is_done(world, name):
+    assert f"NAME={name} cannot be the name of a system" in world.run("deploy", code=1, NAME=name)
+    assert not world.calls()
+
+
+def test_a_script_takes_the_name_from_the_environment(world):
+    assert "nothing of my-2nd is deployed" in world.run("upgrade", code=1, NAME="my-2nd")
+
+
+def test_make_takes_the_name_from_its_command_line(world):
+    """WSL's shells export NAME, the computer's."""
+
+    def asked_for(*arguments):
+        world.forget_calls()
+        subprocess.run(
+            ["make", "-C", str(ROOT), "upgrade", "PROJECT=some-project", *arguments], capture_output=True,
+            env={"PATH": f"{world.bin}:/usr/bin:/bin", "STANDIN_WORLD": str(world.folder), "NAME": "laptop"},
+        )
+        return [entry["call"].split()[4] for entry in world.calls(r"buckets describe")]
+
+    assert asked_for() == ["gs://some-project-beatlytica-state"]
+    assert asked_for("NAME=second") == ["gs://some-project-second-state"]
+
+
 def test_an_engine_that_never_is_ready(world):
     world.change(unready_probes=10**6)
     printed = world.run("deploy", code=1, DEPLOY_READY_DEADLINE="1")
