@@ -6,7 +6,7 @@
 #}
 {% macro create_lake_tables(print_only=false) %}
   {% do check_lake_url() %}
-  {% set statements = lake_table_statements(lake_root(), target.project, var('lake_dataset'), target.location) %}
+  {% set statements = lake_table_statements(lake_root(), target.project, target.schema ~ '_lake', target.location) %}
   {% for statement in statements %}
     {% if print_only %}{{ print(statement ~ ';') }}{% else %}{% do run_query(statement) %}{% endif %}
   {% endfor %}

@@ -8,7 +8,7 @@ import sys
 import duckdb
 import pytest
 
-from project import DBT, ROOT
+from project import DBT, ROOT, Project
 
 RULES = DBT / "scripts" / "chart_rules.py"
 
@@ -73,6 +73,17 @@ def test_every_model_of_tables_has_a_tested_key(late):
     for name, node in manifest["nodes"].items():
         if node["resource_type"] == "model" and not node["path"].startswith("staging"):
             assert name in tested, name
+
+
+def test_every_relation_lies_in_a_dataset_that_terraform_makes(tmp_path):
+    """Under a name of one's own, too: dbt may make no dataset."""
+    project = Project(tmp_path, tmp_path, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p", BEATLYTICA_DATASET="music_2")
+    project.run("parse")
+    manifest = project.manifest()
+    relations = [*manifest["sources"].values(), *(node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed"))]
+    terraform = (ROOT / "terraform" / "modules" / "bigquery" / "main.tf").read_text()
+    made = {"music_2" + end for end in re.findall(r'^    "\$\{local\.prefix\}(\w+)" += "', terraform, re.MULTILINE)}
+    assert {relation["schema"] for relation in relations} == made
 
 
 def test_metrics_for_prometheus(late, tmp_path):

@@ -148,6 +148,7 @@ module "airflow" {
     BEATLYTICA__LAKE__URL        = module.lake.url
     BEATLYTICA_GCP_PROJECT       = var.project
     BEATLYTICA_BIGQUERY_LOCATION = var.region
+    BEATLYTICA_DATASET           = module.bigquery.dataset
     DBT_TARGET                   = "bigquery"
   }
   labels  = local.labels
@@ -178,6 +179,7 @@ locals {
     BEATLYTICA_LAKE_URL  = module.lake.url
     GOOGLE_CLOUD_PROJECT = var.project
     BIGQUERY_LOCATION    = var.region
+    BEATLYTICA_DATASET   = module.bigquery.dataset
     DBT_TARGET           = "bigquery"
     SECRET_PREFIX        = var.name
   }

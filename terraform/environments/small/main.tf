@@ -138,6 +138,7 @@ module "host" {
     BEATLYTICA_LAKE_URL  = module.lake.url
     GOOGLE_CLOUD_PROJECT = var.project
     BIGQUERY_LOCATION    = var.region
+    BEATLYTICA_DATASET   = module.bigquery.dataset
     DBT_TARGET           = "bigquery"
     SECRET_PREFIX        = var.name
     COMPOSE_PROJECT_NAME = "beatlytica"

@@ -12,3 +12,8 @@ output "dags" {
   description = "Where DAGs are copied to."
   value       = google_composer_environment.this.config[0].dag_gcs_prefix
 }
+
+output "environment" {
+  description = "What DAGs and dbt are told."
+  value       = google_composer_environment.this.config[0].software_config[0].env_variables
+}

@@ -56,6 +56,19 @@ run "managed_kafka" {
   }
 }
 
+run "a_second_system_beside_the_first" {
+  command = plan
+  variables {
+    name             = "beta-2"
+    external_brokers = "seed-1.example.com:9092"
+  }
+
+  assert {
+    condition     = module.airflow[0].environment.BEATLYTICA_DATASET == "beta_2" && module.bigquery.marts_dataset == "beta_2_marts"
+    error_message = "dbt fills the datasets that are made."
+  }
+}
+
 run "brokers_of_ones_own" {
   command = plan
   variables {
@@ -75,6 +88,10 @@ run "brokers_of_ones_own" {
   assert {
     condition     = output.airflow.instance == "beatlytica-airflow" && output.airflow.web == null
     error_message = "A machine runs Airflow."
+  }
+  assert {
+    condition     = module.airflow_host[0].environment.BEATLYTICA_DATASET == "beatlytica"
+    error_message = "dbt fills the datasets that are made."
   }
 }
 

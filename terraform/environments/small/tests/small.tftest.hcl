@@ -67,6 +67,10 @@ run "a_second_system_beside_the_first" {
     condition     = output.lake_url == "gs://beta-lake" && output.instance == "beta"
     error_message = "Another name makes another system."
   }
+  assert {
+    condition     = module.host.environment.BEATLYTICA_DATASET == "beta" && module.bigquery.marts_dataset == "beta_marts"
+    error_message = "dbt fills the datasets that are made."
+  }
 }
 
 run "a_zone_elsewhere" {

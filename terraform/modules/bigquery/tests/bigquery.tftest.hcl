@@ -13,7 +13,7 @@ run "a_dataset_for_each_schema_and_one_writer" {
   }
 
   assert {
-    condition     = output.lake_dataset == "beat_lytica_lake" && output.marts_dataset == "beat_lytica_marts"
+    condition     = output.dataset == "beat_lytica" && output.lake_dataset == "beat_lytica_lake" && output.marts_dataset == "beat_lytica_marts"
     error_message = "Datasets take no hyphens."
   }
   assert {
