@@ -8,9 +8,9 @@ compose() { docker compose --file "$here/infra/compose.yaml" --file "$here/infra
 
 prepare() {
   docker compose version >/dev/null 2>&1 || { echo "docker with its compose plugin is needed: docs.docker.com/compose/install" >&2; exit 1; }
-  mkdir -p "$DATA"/{secrets,redpanda,prometheus,alertmanager,grafana,airflow}
+  mkdir -p "$DATA"/{secrets,redpanda,prometheus,alertmanager,grafana,airflow,metrics}
   # The images' users are not this one: each writes into its own folder of this machine's throw-away data.
-  chmod 0777 "$DATA"/{redpanda,prometheus,alertmanager,grafana,airflow}
+  chmod 0777 "$DATA"/{redpanda,prometheus,alertmanager,grafana,airflow,metrics}
   for secret in grafana-password airflow-password; do
     [ -s "$DATA/secrets/$secret" ] || openssl rand -base64 24 | tr -d '\n' > "$DATA/secrets/$secret"
   done

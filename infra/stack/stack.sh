@@ -20,7 +20,7 @@ secret() { # secret NAME OWNER
 
 # The users that the images run as, and no other, write there.
 folders() {
-  for each in redpanda:101 prometheus:65534 alertmanager:65534 grafana:472 airflow:50000; do
+  for each in redpanda:101 prometheus:65534 alertmanager:65534 grafana:472 airflow:50000 metrics:50000; do
     mkdir -p "$DATA/${each%:*}"
     chown "${each#*:}" "$DATA/${each%:*}"
   done

@@ -55,6 +55,11 @@ class Project:
         assert ended == code, f"dbt {' '.join(arguments)}: exit code {ended}\n{printed[-5000:]}"
         return printed
 
+    def export(self, path, *prefix):
+        """Writes the figures for Prometheus, as the DAG does."""
+        command = [sys.executable, *prefix, str(self.source / "scripts" / "export_metrics.py"), str(path)]
+        subprocess.run(command, env=self.environment, cwd=self.folder, check=True, timeout=120)
+
     def connect(self):
         """The database, read only."""
         db = duckdb.connect(str(self.database), read_only=True)

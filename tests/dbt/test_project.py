@@ -88,7 +88,7 @@ def test_every_relation_lies_in_a_dataset_that_terraform_makes(tmp_path):
 
 def test_metrics_for_prometheus(late, tmp_path):
     exported = tmp_path / "marts.prom"
-    subprocess.run([sys.executable, DBT / "scripts" / "export_metrics.py", late.rebuilt.database, exported], check=True)
+    late.rebuilt.export(exported)
     lines = exported.read_text().splitlines()
     assert 'beatlytica_reconciliation_difference{table="song_counts"} 0' in lines
     assert f'beatlytica_marts_records{{topic="listen_events",measure="duplicates"}} {late.copies["listen_events"]}' in lines

@@ -214,7 +214,7 @@ def marts(engine, folder):
         python.with_name("dbt"), "build", "--full-refresh", "--resource-type", "seed", "--resource-type", "model",
         "--project-dir", project, "--profiles-dir", project,
     ]
-    export = [python, project / "scripts" / "export_metrics.py", environment["BEATLYTICA_MARTS"], folder / "marts.prom"]
+    export = [python, project / "scripts" / "export_metrics.py", folder / "marts.prom"]
     for command in (dbt, export):
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
         assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]

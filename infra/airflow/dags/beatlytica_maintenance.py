@@ -45,10 +45,9 @@ with DAG("beatlytica_metrics", schedule=[project.MARTS], description="Figures of
     command(
         "export",
         f"""
-        if [ "$DBT_TARGET" != duckdb ]; then echo "the figures are exported from DuckDB only"; {SKIP}; fi
+        if [ -z "${{BEATLYTICA_METRICS_FILE:-}}" ]; then echo "BEATLYTICA_METRICS_FILE names no file, so nobody reads the figures"; {SKIP}; fi
         python="$(dirname "$(command -v "$DBT")")/python"
-        "$python" "$PROJECT/scripts/export_metrics.py" "$BEATLYTICA_MARTS" \\
-          "${{BEATLYTICA_METRICS_FILE:-${{AIRFLOW_HOME:-$HOME/airflow}}/beatlytica.prom}}"
+        "$python" "$PROJECT/scripts/export_metrics.py" "$BEATLYTICA_METRICS_FILE"
         """,
     )
 
