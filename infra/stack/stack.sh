@@ -35,7 +35,7 @@ up)
   cp -r "${STACK_FILES:-/opt/beatlytica}/." "$files/"
   folders
   if [ -n "${SECRET_PREFIX:-}" ]; then
-    case ,$COMPOSE_PROFILES, in *,observability,*) secret grafana-password 472 ;; esac
+    case ,$COMPOSE_PROFILES, in *,observability,* | *,observability-google,*) secret grafana-password 472 ;; esac
     case ,$COMPOSE_PROFILES, in *,airflow,*) secret airflow-password 50000 ;; esac
   fi
   compose up --detach --remove-orphans --quiet-pull

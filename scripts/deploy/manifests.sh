@@ -9,6 +9,7 @@ trap 'rm -rf "$work"' EXIT
 cp -r "$root/infra/k8s" "$work/base"
 protocol=$(field kafka security_protocol)
 mkdir "$work/overlay"
+"$root/scripts/deploy/rules.sh" > "$work/overlay/rules.yaml"
 cat > "$work/overlay/engine.env" <<ENV
 BEATLYTICA__KAFKA__BROKERS=$(field kafka brokers)
 BEATLYTICA__KAFKA__SECURITY_PROTOCOL=$protocol
@@ -19,7 +20,7 @@ cat > "$work/overlay/kustomization.yaml" <<YAML
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: beatlytica
-resources: [../base]
+resources: [../base, rules.yaml]
 images:
   - name: beatlytica
     newName: $registry/engine

@@ -1,6 +1,7 @@
 """A world of stand-ins in which the deployment's scripts run for real."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "infra" / "compose.yaml"
 PROGRAMS = ("gcloud", "docker", "terraform", "kubectl", "gke-gcloud-auth-plugin")
 
 
@@ -72,3 +74,23 @@ class World:
 @pytest.fixture
 def world(tmp_path):
     return World(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """infra/compose.yaml as compose understands it, all profiles on."""
+    program = tmp_path_factory.mktemp("compose") / "compose-config"
+    subprocess.run(["go", "build", "-o", str(program), "."], cwd=ROOT / "scripts" / "compose-config", check=True)
+
+    def load(*files, **variables):
+        environment = {"PATH": os.environ["PATH"], "DATA": "/data", **variables}
+        return subprocess.run([str(program), *map(str, files)], env=environment, capture_output=True, text=True)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def services(project):
+    loaded = project(COMPOSE)
+    assert loaded.returncode == 0, loaded.stderr
+    return json.loads(loaded.stdout)["services"]

@@ -295,7 +295,7 @@ def test_scale_with_managed_kafka(world):
     ])
     applied = world.calls(r"kubectl apply")[0]["stdin"]
     assert "BEATLYTICA__KAFKA__BROKERS=one:9192,two:9192" in applied and "newTag: abc123" in applied
-    assert "BEATLYTICA__KAFKA__SSL_CERTIFICATE_LOCATION" in applied
+    assert "BEATLYTICA__KAFKA__SSL_CERTIFICATE_LOCATION" in applied and "kind: Rules" in applied
     world.change(fail={r"get secret kafka": 1})
     assert "Managed Service for Apache Kafka" in world.run("deploy", code=1, PROFILE="scale")
 

@@ -10,30 +10,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from conftest import ROOT
+from conftest import COMPOSE, ROOT
 
-COMPOSE = ROOT / "infra" / "compose.yaml"
 LOOPBACK = re.compile(r"127\.0\.0\.1:\d+")
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory):
-    """infra/compose.yaml as compose understands it, all profiles on."""
-    program = tmp_path_factory.mktemp("compose") / "compose-config"
-    subprocess.run(["go", "build", "-o", str(program), "."], cwd=ROOT / "scripts" / "compose-config", check=True)
-
-    def load(*files, **variables):
-        environment = {"PATH": os.environ["PATH"], "DATA": "/data", **variables}
-        return subprocess.run([str(program), *map(str, files)], env=environment, capture_output=True, text=True)
-
-    return load
-
-
-@pytest.fixture(scope="session")
-def services(project):
-    loaded = project(COMPOSE)
-    assert loaded.returncode == 0, loaded.stderr
-    return json.loads(loaded.stdout)["services"]
 
 
 def test_compose_holds_to_the_specification(project, tmp_path):
@@ -61,19 +40,25 @@ def test_everything_listens_on_loopback(services):
         assert service["network_mode"] == "host" and not service.get("ports"), name
         assert "0.0.0.0" not in json.dumps(service), name
     assert services["engine"]["environment"]["BEATLYTICA__HTTP__LISTEN"] == "127.0.0.1:8080"
-    for name, flag in {"prometheus": "--web.listen-address=", "alertmanager": "--web.listen-address="}.items():
-        address = [part for part in services[name]["command"] if part.startswith(flag)]
+    for name in ("prometheus", "prometheus-google", "alertmanager", "node-exporter"):
+        address = [part for part in services[name]["command"] if part.startswith("--web.listen-address=")]
         assert LOOPBACK.search(address[0]), name
     listens = [part for part in services["redpanda"]["command"] if "://" in part or part.count(":") == 1]
     assert all(LOOPBACK.search(part) for part in listens)
 
 
-def test_no_two_services_take_one_port(services):
+def ports_of(services):
+    """Where each service listens."""
     ports = {
-        name: set(LOOPBACK.findall(json.dumps(services[name].get("command") or ""))) for name in ("redpanda", "prometheus", "alertmanager")
+        name: set(LOOPBACK.findall(json.dumps(services[name].get("command") or "")))
+        for name in ("redpanda", "prometheus", "alertmanager", "node-exporter")
     }
     ports["kafka"] = set(LOOPBACK.findall(services["kafka"]["environment"]["KAFKA_LISTENERS"]))
-    ports["engine"], ports["grafana"], ports["airflow"] = {"127.0.0.1:8080"}, {"127.0.0.1:3000"}, {"127.0.0.1:8081"}
+    return ports | {"engine": {"127.0.0.1:8080"}, "grafana": {"127.0.0.1:3000"}, "airflow": {"127.0.0.1:8081"}}
+
+
+def test_no_two_services_take_one_port(services):
+    ports = ports_of(services)
     for one in ports:
         for other in ports:
             if one < other and {one, other} != {"kafka", "redpanda"}:

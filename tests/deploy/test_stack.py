@@ -71,6 +71,11 @@ def test_secrets_are_read_only_where_they_are_used(stack):
     assert "curl" not in stack.calls()
 
 
+def test_grafana_has_its_password_on_google_cloud(stack):
+    stack("up", COMPOSE_PROFILES="redpanda,observability-google")
+    assert [path.name for path in (stack.data / "secrets").iterdir()] == ["grafana-password"]
+
+
 def test_a_secret_without_a_value_is_said(stack):
     assert "secret beatlytica-grafana-password has no value; make deploy makes it" in stack("up", code=1, SECRET="")
     assert "docker" not in stack.calls()

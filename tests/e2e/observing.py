@@ -127,10 +127,11 @@ class Watch:
         config["scrape_configs"][0].update(scheme, static_configs=[{"targets": targets}])
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         (self.folder / "rules.yml").write_text(yaml.safe_dump(scaled_rules()))
-        config = (INFRA / "alertmanager" / "alertmanager.yml").read_text()
-        config = config.replace("127.0.0.1:9099", f"127.0.0.1:{self.hook.port}")
-        config = config.replace("group_wait: 30s", "group_wait: 500ms").replace("group_interval: 5m", "group_interval: 1s")
-        (self.folder / "alertmanager.yml").write_text(config)
+        config = yaml.safe_load((INFRA / "alertmanager" / "alertmanager.yml").read_text())
+        config["route"].update(group_wait="500ms", group_interval="1s")
+        for receiver in config["receivers"]:
+            receiver["webhook_configs"] = [{"url": f"http://127.0.0.1:{self.hook.port}/{receiver['name']}"}]
+        (self.folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
 
     def ready(self):
         assert all(process.poll() is None for process in self.processes), [each.tail() for each in self.processes]

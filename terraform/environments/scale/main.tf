@@ -113,9 +113,9 @@ module "engine" {
   kms_key             = var.kms_key
 }
 
-# Managed Prometheus is asked by Grafana and by people; the engine's pods need no right to write to it, the collector has its own.
+# Managed Prometheus runs as the nodes' account: it writes what it collects, and its rules read that. The engine's pods need neither.
 resource "google_project_iam_member" "node" {
-  for_each = toset(["roles/container.defaultNodeServiceAccount"])
+  for_each = toset(["roles/container.defaultNodeServiceAccount", "roles/monitoring.viewer"])
 
   project = var.project
   role    = each.value
@@ -226,6 +226,7 @@ resource "google_secret_manager_secret_iam_member" "reader" {
 module "observability" {
   source          = "../../modules/observability"
   project         = var.project
+  name            = var.name
   project_number  = data.google_project.this.number
   bucket          = module.lake.bucket
   alert_email     = var.alert_email

@@ -82,7 +82,7 @@ variable "soft_delete_days" {
 variable "alert_email" {
   type        = string
   default     = null
-  description = "Where alerts go."
+  description = "Who is mailed when an alert fires, Prometheus' ones included."
 }
 
 variable "billing_account" {

@@ -127,7 +127,7 @@ module "host" {
   ssh_tag         = module.network.ssh_tag
   service_account = module.identities.engine.email
   stack_image     = "${module.registry.images}/stack:${var.image_tag}"
-  profiles        = concat(["redpanda", "observability"], var.simulate ? ["simulate"] : [], var.airflow ? ["airflow"] : [])
+  profiles        = concat(["redpanda", "observability-google"], var.simulate ? ["simulate"] : [], var.airflow ? ["airflow"] : [])
   operators       = var.operators
   labels          = local.labels
   kms_key         = var.kms_key
@@ -141,6 +141,7 @@ module "host" {
     BEATLYTICA_DATASET   = module.bigquery.dataset
     DBT_TARGET           = "bigquery"
     SECRET_PREFIX        = var.name
+    NAME                 = var.name
     COMPOSE_PROJECT_NAME = "beatlytica"
   }
 }
@@ -148,6 +149,7 @@ module "host" {
 module "observability" {
   source          = "../../modules/observability"
   project         = var.project
+  name            = var.name
   project_number  = data.google_project.this.number
   bucket          = module.lake.bucket
   alert_email     = var.alert_email

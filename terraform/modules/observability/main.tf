@@ -1,5 +1,5 @@
-# What tells a person: an address for alerts, a budget, and one alert of Google's own that works even when everything else is down.
-# Prometheus' alerts come from infra/prometheus/rules, in the machine (small) or as managed rules (scale).
+# What tells a person: an address for alerts, a budget, the alerts of infra/prometheus/rules, and one of Google's own that works even when
+# everything else is down.
 resource "google_monitoring_notification_channel" "email" {
   count = var.alert_email == null ? 0 : 1
 
@@ -39,6 +39,43 @@ resource "google_monitoring_alert_policy" "nothing_written" {
 
   alert_strategy {
     auto_close = "86400s"
+  }
+}
+
+# The rules are evaluated beside the engine, on the machine (small) or by managed Prometheus in the cluster (scale). Either way what fires
+# is written to Cloud Monitoring as the series ALERTS, `cluster` being the deployment's name; from here it is mailed without the network
+# needing a way out. One mail for what one fault makes of many partitions and tables.
+resource "google_monitoring_alert_policy" "prometheus" {
+  for_each = toset(["critical", "warning"])
+
+  project      = var.project
+  display_name = "Beatlytica ${var.name}: ${each.key}"
+  combiner     = "OR"
+  severity     = upper(each.key)
+  user_labels  = var.labels
+
+  notification_channels = google_monitoring_notification_channel.email[*].id
+
+  conditions {
+    display_name = "An alert of infra/prometheus/rules fires"
+    condition_prometheus_query_language {
+      query               = "count by (alertname) (ALERTS{alertstate=\"firing\", severity=\"${each.key}\", cluster=\"${var.name}\"})"
+      duration            = "0s"
+      evaluation_interval = "60s"
+      # The series comes into being with the first alert that fires.
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    subject   = "Beatlytica ${var.name}, ${each.key}: $${metric_or_resource.label.alertname}"
+    content   = "docs/runbooks/$${metric_or_resource.label.alertname}.md says what it means and what to do."
+  }
+
+  # The shortest that there is: the series ends when the alert does.
+  alert_strategy {
+    auto_close = "1800s"
   }
 }
 

@@ -7,3 +7,8 @@ output "budget" {
   description = "Name of the budget, or null."
   value       = one(google_billing_budget.this[*].display_name)
 }
+
+output "alerts_of" {
+  description = "What the series of alerts that are mailed carry as `cluster`."
+  value       = var.name
+}

@@ -3,6 +3,11 @@ variable "project" {
   description = "Project id."
 }
 
+variable "name" {
+  type        = string
+  description = "The deployment's name, which its alerts carry as `cluster`."
+}
+
 variable "project_number" {
   type        = string
   description = "The project's number, by which budgets know it."

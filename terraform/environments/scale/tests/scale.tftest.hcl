@@ -51,8 +51,8 @@ run "managed_kafka" {
     error_message = "Nothing has a public address; Composer runs dbt."
   }
   assert {
-    condition     = toset([for grant in google_project_iam_member.node : grant.role]) == toset(["roles/container.defaultNodeServiceAccount"])
-    error_message = "Nodes have the least role that Kubernetes needs."
+    condition     = toset([for grant in google_project_iam_member.node : grant.role]) == toset(["roles/container.defaultNodeServiceAccount", "roles/monitoring.viewer"])
+    error_message = "Nodes have the least role that Kubernetes needs, and may read what rules are about."
   }
 }
 
@@ -66,6 +66,10 @@ run "a_second_system_beside_the_first" {
   assert {
     condition     = module.airflow[0].environment.BEATLYTICA_DATASET == "beta_2" && module.bigquery.marts_dataset == "beta_2_marts"
     error_message = "dbt fills the datasets that are made."
+  }
+  assert {
+    condition     = module.observability.alerts_of == module.engine.cluster
+    error_message = "Alerts carry the name that the policies ask for."
   }
 }
 

@@ -71,6 +71,10 @@ run "a_second_system_beside_the_first" {
     condition     = module.host.environment.BEATLYTICA_DATASET == "beta" && module.bigquery.marts_dataset == "beta_marts"
     error_message = "dbt fills the datasets that are made."
   }
+  assert {
+    condition     = module.host.environment.NAME == "beta" && module.observability.alerts_of == module.host.environment.NAME
+    error_message = "Alerts carry the name that the policies ask for."
+  }
 }
 
 run "a_zone_elsewhere" {

@@ -2,6 +2,7 @@ mock_provider "google" {}
 
 variables {
   project        = "some-project"
+  name           = "music"
   project_number = "123456789"
   bucket         = "some-project-lake"
   labels         = { app = "beatlytica", team = "music" }
@@ -37,6 +38,18 @@ run "a_budget_of_this_system_alone" {
   assert {
     condition     = length(google_monitoring_alert_policy.nothing_written.notification_channels) == 1
     error_message = "Alerts reach the address."
+  }
+  assert {
+    condition     = alltrue([for severity, policy in google_monitoring_alert_policy.prometheus : policy.severity == upper(severity) && policy.notification_channels == tolist([output.channel])])
+    error_message = "Prometheus' alerts reach the address too."
+  }
+  assert {
+    condition     = { for severity, policy in google_monitoring_alert_policy.prometheus : severity => policy.conditions[0].condition_prometheus_query_language[0].query } == { for severity in ["critical", "warning"] : severity => "count by (alertname) (ALERTS{alertstate=\"firing\", severity=\"${severity}\", cluster=\"music\"})" }
+    error_message = "A policy for each severity, on what fires in this deployment alone."
+  }
+  assert {
+    condition     = alltrue([for policy in google_monitoring_alert_policy.prometheus : policy.conditions[0].condition_prometheus_query_language[0].disable_metric_validation])
+    error_message = "The series need not be there yet."
   }
 }
 
