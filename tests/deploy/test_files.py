@@ -103,6 +103,16 @@ def test_what_the_images_copy_is_there():
     missing(ROOT / source for source in sources)
 
 
+def test_the_same_rights_on_kafka_are_said_everywhere():
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    commands = re.findall(r"kafka-acls.sh .* User:beatlytica (.*)", (ROOT / "docs" / "setup" / "kafka.md").read_text())
+    broker = (ROOT / "terraform" / "modules" / "broker" / "main.tf").read_text()
+    said = [re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| (?:each of the four topics|the group `kafka.group_id`) \| (.*?) \|", operations, re.MULTILINE)]
+    granted = [re.findall(r'"(\w+)"', operations) for operations in re.findall(r"for operation in (\[.*?\]) : \{ principal = var.engine_principal", broker)]
+    assert [re.findall(r"--operation (\w+)", command) for command in commands] == said
+    assert granted == [[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper() for operation in row] for row in said]
+
+
 def manifests():
     for path in sorted((ROOT / "infra" / "k8s").glob("*.yaml")):
         if path.name != "kustomization.yaml":

@@ -3,6 +3,7 @@ Google Cloud Storage by its own name over TLS with the metadata server's tokens,
 
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -84,10 +85,12 @@ def terminate_tls(listener, context, endpoint):
 
 
 def allow(broker):
-    """What docs/setup/kafka.md grants the engine, and sending for the test."""
-    for topic in ("listen_events", "page_view_events", "auth_events", "status_change_events"):
-        broker.allow("--operation", "Read", "--operation", "Describe", "--topic", topic)
-    broker.allow("--operation", "Read", "--operation", "Describe", "--group", "beatlytica")
+    """What docs/setup/kafka.md grants the engine, by its own commands, and sending for the test."""
+    text = (ROOT / "docs" / "setup" / "kafka.md").read_text()
+    topic, group = re.findall(r"kafka-acls.sh .* --add --allow-principal User:beatlytica (.*)", text)
+    for name in re.search(r"for topic in (.*); do", text)[1].split():
+        broker.allow(*topic.replace("$topic", name).split())
+    broker.allow(*group.split())
     broker.allow("--cluster", "--operation", "IdempotentWrite", "--operation", "Create")
     broker.allow("--operation", "Write", "--topic", "*")
 
@@ -163,6 +166,7 @@ def test_the_whole_chain_with_the_production_configuration(secure_broker, google
         for secret in (secure_broker.secrets.glob("*.password")):
             assert secret.read_text().strip() not in log
         assert "token-1" not in log
+        assert "may not read the topic's settings" not in log
         verified = command("verify", "verify", "--kafka").wait(120)
         printed = (tmp_path / "verify.log").read_text()
         assert verified.code == 0, printed

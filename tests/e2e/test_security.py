@@ -47,6 +47,12 @@ def test_tls_scram_and_exactly_the_documented_rights_are_enough(tmp_path):
         broker.allow(*operations(group), "--group", "e2e-engine")
         engine.start("run", "--exit-at-end").succeed(120)
         engine.verify("--kafka")
+        # They are enough to see that a topic is no log that one can count on.
+        broker.delete_topic("auth_events")
+        broker.tool("tools.TopicCommand", "--create", "--topic", "auth_events", "--partitions", "1", "--config", "cleanup.policy=compact")
+        compacted = Engine(broker, tmp_path / "compacted", kafka__group_id="e2e-engine", kafka__request_timeout="5s")
+        refused = compacted.start("run", "--exit-at-end")
+        assert refused.wait(60).code == 1 and "cleanup.policy" in refused.tail(), refused.tail()
         wrong = Engine(broker, tmp_path / "wrong", kafka__request_timeout="5s", kafka__sasl_password="wrong")
         refused = wrong.start("run", "--exit-at-end")
         assert refused.wait(60).code == 1

@@ -3,14 +3,14 @@
 locals {
   topics = ["listen_events", "page_view_events", "auth_events", "status_change_events"]
 
-  # ACL id => who may do what there.
+  # ACL id => who may do what there; the engine what docs/operations.md says and no more.
   acls = merge(
     { for topic in local.topics : "topic/${topic}" => concat(
-      [for operation in ["READ", "DESCRIBE"] : { principal = var.engine_principal, operation = operation }],
+      [for operation in ["READ", "DESCRIBE_CONFIGS"] : { principal = var.engine_principal, operation = operation }],
       [for pair in setproduct(var.producer_principals, ["WRITE", "DESCRIBE"]) : { principal = pair[0], operation = pair[1] }],
     ) },
     { "consumerGroup/${var.group_id}" = [
-      for operation in ["READ", "DESCRIBE"] : { principal = var.engine_principal, operation = operation }
+      for operation in ["READ"] : { principal = var.engine_principal, operation = operation }
     ] },
   )
 }
