@@ -113,6 +113,18 @@ def test_the_same_rights_on_kafka_are_said_everywhere():
     assert granted == [[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper() for operation in row] for row in said]
 
 
+def test_who_deploys_may_do_what_terraform_does():
+    """Editor neither sets a policy on anything nor makes roles, APIs or secrets."""
+    kinds = set(re.findall(r'^resource "(google_\w+)"', "".join(path.read_text() for path in (ROOT / "terraform").rglob("*.tf")), re.MULTILINE))
+    needed = {
+        "google_project_iam_custom_role": "Role Administrator", "google_project_service": "Service Usage Admin",
+        "google_secret_manager_secret": "Secret Manager Admin",
+    } | {kind: "Security Admin" for kind in kinds if re.search(r"_iam_(member|binding|policy)$", kind)}
+    assert len(needed.keys() & kinds) == len(needed) > 3
+    documented = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / "setup" / "gcp.md").read_text().split("## Who may do what")[1], re.MULTILINE)
+    assert set(needed.values()) <= set(documented)
+
+
 def manifests():
     for path in sorted((ROOT / "infra" / "k8s").glob("*.yaml")):
         if path.name != "kustomization.yaml":

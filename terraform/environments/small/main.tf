@@ -4,7 +4,9 @@ locals {
   bucket = coalesce(var.lake_bucket, "${var.project}-${var.name}-lake")
 }
 
+# Its number, for the budget alone: asking for it takes an API that a fresh project does not have on when only a plan is wanted.
 data "google_project" "this" {
+  count      = var.billing_account == null ? 0 : 1
   project_id = var.project
 }
 
@@ -150,7 +152,7 @@ module "observability" {
   source          = "../../modules/observability"
   project         = var.project
   name            = var.name
-  project_number  = data.google_project.this.number
+  project_number  = one(data.google_project.this[*].number)
   bucket          = module.lake.bucket
   alert_email     = var.alert_email
   billing_account = var.billing_account

@@ -10,7 +10,8 @@ variable "name" {
 
 variable "project_number" {
   type        = string
-  description = "The project's number, by which budgets know it."
+  default     = null
+  description = "The project's number, by which budgets know it; needed with billing_account."
 }
 
 variable "bucket" {

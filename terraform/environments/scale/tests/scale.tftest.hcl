@@ -43,6 +43,10 @@ run "managed_kafka" {
     error_message = "No password is needed then."
   }
   assert {
+    condition     = length(data.google_project.this) == 0
+    error_message = "A plan asks nothing of a project whose APIs are off."
+  }
+  assert {
     condition     = toset(output.lake_permissions) == toset(["storage.objects.create", "storage.objects.get", "storage.objects.list"])
     error_message = "The engine neither overwrites nor deletes objects of the lake."
   }

@@ -51,6 +51,10 @@ run "the_whole_of_it" {
     condition     = google_project_iam_member.bigquery_jobs.role == "roles/bigquery.jobUser"
     error_message = "The machine may run queries, on data that the datasets let it read."
   }
+  assert {
+    condition     = length(data.google_project.this) == 0 && module.observability.budget == null
+    error_message = "A plan asks nothing of a project whose APIs are off."
+  }
 }
 
 run "a_second_system_beside_the_first" {
@@ -74,6 +78,18 @@ run "a_second_system_beside_the_first" {
   assert {
     condition     = module.host.environment.NAME == "beta" && module.observability.alerts_of == module.host.environment.NAME
     error_message = "Alerts carry the name that the policies ask for."
+  }
+}
+
+run "a_budget" {
+  command = plan
+  variables {
+    billing_account = "012345-6789AB-CDEF01"
+  }
+
+  assert {
+    condition     = data.google_project.this[0].number == "123456789" && module.observability.budget != null
+    error_message = "The budget knows the project by its number."
   }
 }
 
