@@ -65,6 +65,27 @@ def test_no_two_services_take_one_port(services):
                 assert not ports[one] & ports[other], (one, other)
 
 
+def test_what_is_to_be_kept_lies_in_a_volume(services):
+    """Elsewhere it would be gone with the container, as at each change of its settings."""
+    def flag(name, text):
+        return next(part for part in services[name]["command"] if part.startswith(text)).removeprefix(text)
+
+    image = lambda name, variable: re.search(rf"{variable}=(\S+)", (ROOT / "infra" / f"{name}.Dockerfile").read_text())[1]
+    folders = {
+        "kafka": services["kafka"]["environment"]["KAFKA_LOG_DIRS"],
+        "redpanda": "/var/lib/redpanda/data",  # what its image is made for
+        "prometheus": flag("prometheus", "--storage.tsdb.path="),
+        "prometheus-google": flag("prometheus-google", "--storage.tsdb.path="),
+        "alertmanager": flag("alertmanager", "--storage.path="),
+        "grafana": image("grafana", "GF_PATHS_DATA"),
+        "airflow": image("airflow", "AIRFLOW_HOME"),
+        "engine": services["engine"]["environment"]["BEATLYTICA__LAKE__URL"].removeprefix("file://"),
+    }
+    for name, folder in folders.items():
+        mounted = [pathlib.PurePath(volume["target"]) for volume in services[name]["volumes"] if not volume.get("read_only")]
+        assert any(pathlib.PurePath(folder).is_relative_to(each) for each in mounted), f"{name}: {folder} is not in {mounted}"
+
+
 def test_the_engine_drains_before_it_is_killed(services):
     assert services["engine"]["stop_grace_period"] == "1m0s"
 
