@@ -75,8 +75,13 @@ impl Pending {
         if batch.end <= self.end {
             return Offered::Known;
         }
-        self.end = batch.end;
-        self.batches.push_back((batch, charge));
+        let from = std::mem::replace(&mut self.end, batch.end);
+        // Holes move the position only. Kept, they would take memory that no upload frees, for there is nothing to upload.
+        let holes = batch.rows_between(from, batch.end).is_empty()
+            && batch.rejected_between(from, batch.end).is_empty();
+        if !holes {
+            self.batches.push_back((batch, charge));
+        }
         Offered::Taken
     }
 
@@ -295,4 +300,40 @@ fn data_hour(name: &str) -> Option<Hour> {
 fn hour_of(group: &HourGroup) -> Option<Hour> {
     let day: Day = group.date.parse().ok()?;
     Some(Hour(i64::from(day.0) * 24 + i64::from(group.hour)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::gate::MemoryBudget;
+    use crate::schemas::{Decoder, RawRecord, Source};
+
+    #[test]
+    fn holes_take_no_memory() {
+        let source =
+            Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
+        let mut decoder = Decoder::new(Arc::new(source), false);
+        let budget = MemoryBudget::new(1 << 20, Arc::default());
+        let mut pending = Pending::starting_at(0);
+        let mut offer = |pending: &mut Pending, start: i64, records: usize, end: i64| {
+            decoder.begin(start, records);
+            for offset in (start..).take(records) {
+                let value = Some(&br#"{"ts":7}"#[..]);
+                decoder.push(RawRecord { offset, timestamp: 1, key: None, value }, Vec::new);
+            }
+            let batch = decoder.finish(end);
+            let charge = budget.charge(batch.heap_bytes());
+            pending.offer(Arc::new(batch), Arc::new(charge))
+        };
+        for start in 0..1000 {
+            assert_eq!(offer(&mut pending, start, 0, start + 1), Offered::Taken);
+        }
+        assert_eq!((pending.end(), pending.bytes_from(i64::MIN), budget.used()), (1000, 0, 0));
+        assert_eq!(offer(&mut pending, 1000, 2, 1005), Offered::Taken);
+        // The same again, and one hole more: what is new of it is the hole.
+        assert_eq!(offer(&mut pending, 1000, 2, 1006), Offered::Taken);
+        assert_eq!((pending.end(), pending.has_records()), (1006, true));
+        assert_eq!(pending.range(1006).checksum().0, 2);
+        assert_eq!(pending.batches.len(), 1);
+    }
 }
