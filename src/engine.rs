@@ -130,6 +130,9 @@ impl Engine for RunningEngine {
             if status.head().is_none() {
                 return Err(format!("{partition} is being recovered"));
             }
+            if !status.counted() {
+                return Err(format!("the windows of {partition} are being rebuilt from the lake"));
+            }
         }
         Ok(())
     }
@@ -143,5 +146,33 @@ impl Engine for RunningEngine {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ready_once_every_partition_is_recovered_and_counted() {
+        let engine = RunningEngine {
+            board: StatusBoard::default(),
+            aggregator: AggregatorSlot::default(),
+            started: TimeMs(0),
+            topics: Vec::new(),
+            stuck_after: Duration::from_secs(60),
+        };
+        let rounds = engine.board.rounds();
+        [&rounds.poll_loop, &rounds.supervisor, &rounds.aggregator]
+            .into_iter()
+            .for_each(|round| round.come());
+        let says = |word: &str| engine.ready().is_err_and(|why| why.contains(word));
+        assert!(says("no partition is assigned"));
+        let line = engine.board.partition(&TopicPartition { topic: "listen_events".into(), partition: 3 });
+        assert!(says("listen_events[3] is being recovered"));
+        line.set_head(Some(0));
+        assert!(says("the windows of listen_events[3] are being rebuilt"));
+        line.set_counted(true);
+        assert_eq!(engine.ready(), Ok(()));
     }
 }

@@ -71,6 +71,7 @@ mod chosen {
 mod armed {
     use std::cell::RefCell;
     use std::collections::HashMap;
+    use std::time::Duration;
 
     /// What happens at an armed point, once.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,8 @@ mod armed {
         Panic,
         /// The actor never comes back.
         Hang,
+        /// The actor comes back after so long.
+        Pause(Duration),
     }
 
     thread_local! {
@@ -95,11 +98,12 @@ mod armed {
         ARMED.with_borrow(|armed| armed.contains_key(name))
     }
 
-    /// Panics or hangs if `name` is armed.
+    /// Panics, hangs or waits if `name` is armed.
     pub async fn point(name: &'static str) {
         match ARMED.with_borrow_mut(|armed| armed.remove(name)) {
             Some(Fault::Panic) => panic!("fault point {name}"),
             Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Pause(time)) => tokio::time::sleep(time).await,
             None => {}
         }
     }

@@ -1,14 +1,15 @@
 //! Every message between actors: who sends it, who receives it, what it means.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use actix::Message;
+use actix::{Message, Recipient};
 
 use crate::charts::{SongsAnswer, UsersAnswer};
 use crate::http::{SongsQuery, UsersQuery};
 use crate::kafka::TopicPartition;
 use crate::kafka::gate::{Charge, Gate};
 use crate::kafka::native::{FetchError, FetchedBatch};
+use crate::kafka::poller::Reading;
 use crate::schemas::batch::OwnedActivity;
 use crate::schemas::{EventBatch, Source};
 
@@ -38,18 +39,18 @@ pub enum GroupEvent {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Fetched {
-    /// Generation given to [`crate::kafka::poller::Feed::start`]; an older one is stale.
-    pub generation: u64,
+    /// As given to [`crate::kafka::poller::Feed::start`]; an older one is stale.
+    pub reading: Reading,
     /// The messages.
     pub batch: FetchedBatch,
 }
 
-/// Poll loop -> partition consumer: no more messages come in this generation.
+/// Poll loop -> partition consumer: no more messages come of this reading.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct FetchFailed {
-    /// Generation that ended.
-    pub generation: u64,
+    /// Which ended.
+    pub reading: Reading,
     /// Why.
     pub error: FetchError,
 }
@@ -105,11 +106,24 @@ pub struct Attach {
     pub receipted_start: Option<i64>,
     /// Held while the partition is too far ahead in event time.
     pub gate: Arc<Gate>,
+    /// The consumer, which hears of records that the windows lack although they were delivered.
+    pub again: Recipient<ReadAgain>,
+}
+
+/// Window aggregator -> partition consumer: deliver from this offset on, once more.
+///
+/// What was delivered while the partition was rebuilt out of the lake found no place, and nothing may come any more that would
+/// show the hole.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ReadAgain {
+    /// Where to begin.
+    pub from: i64,
 }
 
 /// Partition consumer -> window aggregator: retention took what you lack, up to `through`.
 ///
-/// The aggregator discards the partition's batches until receipts pass that offset, and rebuilds itself then.
+/// The aggregator discards the partition's batches until the lake has what is lacking, and is rebuilt from there.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Unreadable {
@@ -117,6 +131,10 @@ pub struct Unreadable {
     pub source: Arc<Source>,
     /// First offset that the log still holds.
     pub through: i64,
+    /// End of the last range with a receipt.
+    pub receipted: i64,
+    /// Start of that range; none where the chain is empty.
+    pub receipted_start: Option<i64>,
 }
 
 /// Supervisor -> window aggregator: the partition is no longer ours; its share leaves the windows.
@@ -166,12 +184,42 @@ pub struct Drain;
 #[rtype(result = "()")]
 pub struct SnapshotAll;
 
+/// A partition's stay with the aggregator. What was begun for it must not outlive it: a partition that came to life again
+/// after it was taken away would hold back the watermark for good.
+#[derive(Debug, Default)]
+pub struct Stay(Arc<()>);
+
+impl Stay {
+    /// What is begun for this stay carries this.
+    pub fn ticket(&self) -> Ticket {
+        Ticket(Arc::downgrade(&self.0))
+    }
+
+    /// Whether `ticket` is of this stay.
+    pub fn admits(&self, ticket: &Ticket) -> bool {
+        ticket.0.as_ptr() == Arc::as_ptr(&self.0)
+    }
+}
+
+/// Says for which stay of a partition something was begun.
+#[derive(Debug, Clone)]
+pub struct Ticket(Weak<()>);
+
+impl Ticket {
+    /// Whether the stay has ended.
+    pub fn is_void(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
 /// Window aggregator -> itself: rows read back from the lake while a partition is rebuilt.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Replay {
     /// The partition.
     pub source: Arc<Source>,
+    /// Of the stay that the rebuild was begun for; the message of another one moves nothing.
+    pub ticket: Ticket,
     /// First offset of the entry.
     pub start: i64,
     /// Its end.
@@ -186,6 +234,8 @@ pub struct Replay {
 pub struct Begin {
     /// The partition.
     pub source: Arc<Source>,
+    /// As that of [`Replay`].
+    pub ticket: Ticket,
     /// A snapshot to begin with.
     pub snapshot: Option<bytes::Bytes>,
     /// Where to begin without one.

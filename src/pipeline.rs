@@ -33,7 +33,7 @@ use crate::http::{Hub, Services, TICK, publish_every, serve, server_config};
 use crate::kafka::client::{client_config, explain, reader_config, refused_sign_in};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
-use crate::kafka::poller::{self, Feed};
+use crate::kafka::poller::{self, Feed, Reader};
 use crate::kafka::{Log, TopicPartition, token};
 use crate::lake::chain::{Chain, check_layout, open_next_epoch};
 use crate::lake::encoders::Encoders;
@@ -260,6 +260,7 @@ impl Factory for Actors {
             log: Arc::clone(&self.log),
             deliver_uploader: uploader.clone().recipient(),
             ask_uploader: uploader.clone().recipient(),
+            drain_uploader: uploader.clone().recipient(),
             halt_uploader: uploader.clone().recipient(),
             deliver_aggregator: aggregator.clone().recipient(),
             attach_aggregator: aggregator.clone().recipient(),
@@ -272,8 +273,9 @@ impl Factory for Actors {
         let (gate, metrics) = (self.gate(source), self.metrics.clone());
         let (status, heartbeat) = (self.board.partition(&partition_of(source)), Heartbeat::new());
         let beat = Arc::clone(&heartbeat);
+        let reader = Reader::new();
         let address = PartitionConsumer::start_in_arbiter(self.worker(source), move |_| {
-            PartitionConsumer::new(decoder, gate, rejects, neighbours, beat, (status, metrics))
+            PartitionConsumer::new(reader, decoder, gate, rejects, neighbours, beat, (status, metrics))
         });
         Child { address, heartbeat }
     }

@@ -31,6 +31,7 @@ pub struct PartitionStatus {
     epoch: AtomicU32,
     at_end: AtomicBool,
     idle: AtomicBool,
+    counted: AtomicBool,
     /// Records read from Kafka.
     pub records: AtomicU64,
     /// Bytes of record values and keys read from Kafka.
@@ -57,6 +58,7 @@ impl Default for PartitionStatus {
             epoch: AtomicU32::new(0),
             at_end: AtomicBool::new(false),
             idle: AtomicBool::new(false),
+            counted: AtomicBool::new(false),
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             tally: Tally::default(),
@@ -157,6 +159,16 @@ impl PartitionStatus {
     /// Sets [`PartitionStatus::idle`].
     pub fn set_idle(&self, idle: bool) {
         self.idle.store(idle, Ordering::Relaxed);
+    }
+
+    /// Whether the windows count the partition: not before it was taken up there, and not while it is rebuilt from the lake.
+    pub fn counted(&self) -> bool {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`PartitionStatus::counted`].
+    pub fn set_counted(&self, counted: bool) {
+        self.counted.store(counted, Ordering::Relaxed);
     }
 
     /// Why the partition is stopped until an operator acts, if it is.

@@ -112,8 +112,10 @@ async fn it_is_continued() {
     let kind = EventKind::Listen;
     let chain = chain(&store, kind).await;
     let head = chain.head().await.unwrap().expect("a head");
-    let recovered = chain.recover(None, || async { Ok(log(head.end, head.end + 3)) }).await.unwrap();
-    assert_eq!((recovered.head_end, recovered.unfinished, recovered.gaps), (head.end, None, vec![]));
+    let mut gaps = Vec::new();
+    let recovered =
+        chain.recover(None, || async { Ok(log(head.end, head.end + 3)) }, &mut gaps).await.unwrap();
+    assert_eq!((recovered.head_end, recovered.unfinished, gaps), (head.end, None, vec![]));
 
     let source = Arc::new(source(kind));
     let mut decoder = Decoder::new(Arc::clone(&source), true);
@@ -156,8 +158,9 @@ async fn what_is_newer_is_refused_naming_it_and_what_to_do() {
         assert!(text.contains(old));
         fs::write(&path, text.replacen(old, new, 1)).unwrap();
     };
-    let recover =
-        || async { chain.recover(None, || async { Ok(log(0, 10_000)) }).await.unwrap_err().to_string() };
+    let recover = || async {
+        chain.recover(None, || async { Ok(log(0, 10_000)) }, &mut Vec::new()).await.unwrap_err().to_string()
+    };
 
     newer(r#""format":1"#, r#""format":2"#);
     let words = recover().await;

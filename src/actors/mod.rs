@@ -5,6 +5,7 @@ mod others;
 mod partition;
 pub mod partition_consumer;
 pub mod producer;
+pub mod rebuild;
 pub mod reject_window;
 pub mod restart;
 pub mod supervisor;

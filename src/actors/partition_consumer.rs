@@ -9,10 +9,11 @@ use super::heartbeat::Heartbeat;
 use super::reject_window::RejectWindow;
 use crate::kafka::gate::Gate;
 use crate::kafka::native::{FetchError, FetchedBatch};
-use crate::kafka::poller::{Feed, Sink};
+use crate::kafka::poller::{Feed, Reader, Reading, Sink};
 use crate::kafka::{Log, TopicPartition};
 use crate::messages::{
-    Attach, Deliver, Delivered, FetchFailed, Fetched, Flush, Halt, Refused, Unreadable, WhereAreYou,
+    Attach, Deliver, Delivered, Drain, FetchFailed, Fetched, Flush, Halt, ReadAgain, Refused, Unreadable,
+    WhereAreYou,
 };
 use crate::metrics::Metrics;
 use crate::schemas::decode::{Decoder, RawRecord};
@@ -34,6 +35,8 @@ pub struct Neighbours {
     /// The same.
     pub ask_uploader: Recipient<WhereAreYou>,
     /// The same.
+    pub drain_uploader: Recipient<Drain>,
+    /// The same.
     pub halt_uploader: Recipient<Halt>,
     /// The window aggregator.
     pub deliver_aggregator: Recipient<Deliver>,
@@ -51,7 +54,7 @@ pub struct PartitionConsumer {
     partition: TopicPartition,
     decoder: Decoder,
     gate: Arc<Gate>,
-    generation: u64,
+    reading: Reading,
     rejects: RejectWindow,
     neighbours: Neighbours,
     heartbeat: Arc<Heartbeat>,
@@ -62,6 +65,7 @@ pub struct PartitionConsumer {
 impl PartitionConsumer {
     /// A consumer of the decoder's source; reading begins once uploader and aggregator have said where.
     pub fn new(
+        reader: Reader,
         decoder: Decoder,
         gate: Arc<Gate>,
         rejects: RejectWindow,
@@ -76,7 +80,7 @@ impl PartitionConsumer {
             partition,
             decoder,
             gate,
-            generation: 0,
+            reading: Reading { reader, generation: 0 },
             rejects,
             neighbours,
             heartbeat,
@@ -88,11 +92,12 @@ impl PartitionConsumer {
     /// Asks both receivers where they are, and starts reading at the lower of the two.
     fn begin(&mut self, ctx: &mut Context<Self>) {
         let neighbours = self.neighbours.clone();
-        let (source, gate) = (Arc::clone(&self.source), Arc::clone(&self.gate));
+        let (source, gate, again) =
+            (Arc::clone(&self.source), Arc::clone(&self.gate), ctx.address().recipient());
         let positions = async move {
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
             let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
-            let attach = Attach { source, receipted, receipted_start, gate };
+            let attach = Attach { source, receipted, receipted_start, gate, again };
             let aggregator = neighbours.attach_aggregator.send(attach).await.ok()?;
             Some(uploader.read_from.min(uploader.position).min(aggregator))
         };
@@ -103,10 +108,14 @@ impl PartitionConsumer {
     }
 
     fn read_from(&mut self, offset: i64, ctx: &mut Context<Self>) {
-        self.generation += 1;
+        self.reading.generation += 1;
         tracing::info!(partition = %self.partition, offset, "reading");
         let sink = Sink { fetched: ctx.address().recipient(), failed: ctx.address().recipient() };
-        self.neighbours.feed.start(&self.partition, offset, self.generation, Arc::clone(&self.gate), sink);
+        self.neighbours.feed.start(&self.partition, offset, self.reading, Arc::clone(&self.gate), sink);
+    }
+
+    fn stop_reading(&self) {
+        self.neighbours.feed.stop(&self.partition, Some(self.reading.reader));
     }
 
     fn decode(&mut self, fetched: &FetchedBatch) -> EventBatch {
@@ -125,7 +134,7 @@ impl PartitionConsumer {
 
     /// Stops the partition loudly: too much of it does not decode, so delivering more would only bury the fault.
     fn refuse(&mut self, batch: &EventBatch, ctx: &mut Context<Self>) {
-        self.neighbours.feed.stop(&self.partition);
+        self.stop_reading();
         let example = batch.rejected.last().map_or_else(String::new, |record| {
             format!(" (offset {}: {}, {})", record.offset, record.reason, record.detail)
         });
@@ -156,20 +165,29 @@ impl PartitionConsumer {
         }
     }
 
-    /// The position is not in the log: either the aggregator must do without some records, or the ledger decides.
-    fn out_of_range(&mut self, ctx: &mut Context<Self>) {
+    /// What was asked for is not in the log: either the aggregator must do without some records, or the ledger decides.
+    fn out_of_range(&mut self, asked: i64, ctx: &mut Context<Self>) {
         let neighbours = self.neighbours.clone();
         let (source, partition) = (Arc::clone(&self.source), self.partition.clone());
         let decision = async move {
             let bounds = neighbours.log.bounds(&partition).await.ok()?;
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
-            if !(bounds.start..=bounds.end).contains(&uploader.position) {
-                // Retention passed the head, or the topic is another one: the uploader's recovery finds out which.
-                neighbours.halt_uploader.send(Halt).await.ok()?;
-                return None;
+            let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
+            let retained = (bounds.start..=bounds.end).contains(&uploader.position);
+            if asked < bounds.start && retained {
+                let through = bounds.start;
+                let unreadable = Unreadable { source, through, receipted, receipted_start };
+                neighbours.unreadable.send(unreadable).await.ok()?;
+                return Some(uploader.position);
             }
-            neighbours.unreadable.send(Unreadable { source, through: bounds.start }).await.ok()?;
-            Some(uploader.position)
+            if asked < bounds.start && uploader.position < bounds.start {
+                // Retention passed us. What was read before that is not lost with it.
+                neighbours.drain_uploader.send(Drain).await.ok()?;
+            }
+            // Retention, a log that was cut off behind records that we have, or another topic: the uploader's recovery finds out
+            // which, with what the ledger says of the last record.
+            neighbours.halt_uploader.send(Halt).await.ok()?;
+            None
         };
         ctx.wait(decision.into_actor(self).map(|from, actor, ctx| match from {
             Some(from) => actor.read_from(from, ctx),
@@ -187,7 +205,7 @@ impl Actor for PartitionConsumer {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.neighbours.feed.stop(&self.partition);
+        self.stop_reading();
     }
 }
 
@@ -196,7 +214,7 @@ impl Handler<Fetched> for PartitionConsumer {
 
     fn handle(&mut self, fetched: Fetched, ctx: &mut Context<Self>) -> Self::Result {
         let nothing = || AtomicResponse::new(Box::pin(fut::ready(())));
-        if fetched.generation != self.generation {
+        if fetched.reading != self.reading {
             return nothing();
         }
         let work = self.heartbeat.work();
@@ -233,16 +251,25 @@ impl Handler<FetchFailed> for PartitionConsumer {
     type Result = ();
 
     fn handle(&mut self, failed: FetchFailed, ctx: &mut Context<Self>) {
-        if failed.generation != self.generation {
+        if failed.reading != self.reading {
             return;
         }
         match failed.error {
-            FetchError::OffsetOutOfRange => self.out_of_range(ctx),
+            FetchError::OffsetOutOfRange { asked } => self.out_of_range(asked, ctx),
             FetchError::Broker(code) => {
                 tracing::warn!(partition = %self.partition, %code, "the broker gives no more records");
                 ctx.stop();
             }
         }
+    }
+}
+
+impl Handler<ReadAgain> for PartitionConsumer {
+    type Result = ();
+
+    fn handle(&mut self, again: ReadAgain, ctx: &mut Context<Self>) {
+        self.metrics.rewinds.inc();
+        self.read_from(again.from, ctx);
     }
 }
 

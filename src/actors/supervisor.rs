@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::others::{self, Others};
 use super::partition::Partition;
@@ -166,8 +166,9 @@ impl Supervisor {
 
     fn note_refusal(&mut self, partition: &TopicPartition, why: &str, ctx: &mut Context<Self>) {
         tracing::error!(%partition, why, "partition stopped until an operator acts");
-        if let Some(world) = &self.world {
-            world.board.partition(partition).set_refused(Some(why.to_owned()));
+        // Of a partition that was given back meanwhile, nobody would take the word away again.
+        if let Some(line) = self.world.as_ref().and_then(|world| world.board.get(partition)) {
+            line.set_refused(Some(why.to_owned()));
         }
         if let Some(entry) = self.partitions.get_mut(partition) {
             entry.refused = true;
@@ -354,15 +355,15 @@ impl Supervisor {
         let Some(world) = &self.world else { return ctx.stop() };
         let partitions: Vec<_> = self.partitions.keys().cloned().collect();
         tracing::info!(partitions = partitions.len(), "draining");
-        partitions.iter().for_each(|partition| world.feed.stop(partition));
+        partitions.iter().for_each(|partition| world.feed.stop(partition, None));
         let drained = self.drain(&partitions);
         let aggregator = self.aggregator.as_ref().map(|child| child.address.clone());
-        let deadline = self.settings.drain_deadline;
+        let deadline = Instant::now() + self.settings.drain_deadline;
         let done = async move {
             let drained = drained.await;
             if let Some(aggregator) = aggregator {
-                // A snapshot only makes the next start quicker.
-                let _ = timeout(deadline, aggregator.send(SnapshotAll)).await;
+                // A snapshot only makes the next start quicker: it gets what time is left.
+                let _ = timeout_at(deadline, aggregator.send(SnapshotAll)).await;
             }
             drained
         };
@@ -400,10 +401,9 @@ impl Supervisor {
                 if let Some(entry) = actor.partitions.remove(partition) {
                     entry.halt();
                 }
-                if let Some(aggregator) = &actor.aggregator
-                    && aggregator.address.try_send(Detach { partition: partition.clone() }).is_err()
-                {
-                    tracing::warn!(%partition, "the window aggregator did not hear of the revocation");
+                if let Some(aggregator) = &actor.aggregator {
+                    // Full or not: a partition that stayed would hold back the watermark of all others.
+                    aggregator.address.do_send(Detach { partition: partition.clone() });
                 }
             }
             if let (false, Some(world)) = (lost, &actor.world) {

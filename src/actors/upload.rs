@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::stream::{self, Stream};
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 use thiserror::Error;
 
 use super::heartbeat::Heartbeat;
@@ -39,6 +39,8 @@ pub struct Job {
     pub end: i64,
     /// Encoding jobs of all uploads, running and waiting.
     pub encoding: IntGauge,
+    /// Records that retention took from ranges that were decided.
+    pub lost: IntCounter,
     /// See [`super::uploader::UploaderSettings`].
     pub future_limit_ms: i64,
     /// See [`super::uploader::UploaderSettings`].
@@ -124,6 +126,8 @@ impl Job {
         work.beat();
         let records = self.encode(range, &decision)?;
         let receipt = self.chain.finish(&decision, records, counts, &ParquetCodec).await?;
+        // Here, not where the result is waited for: who waits may have been given up, and whoever finds the receipt counts nothing.
+        self.lost.inc_by(receipt.lost);
         crate::fault::point("uploader.hint").await;
         Ok(Uploaded { decision, receipt, outcome })
     }

@@ -119,36 +119,43 @@ impl Uploader {
         let (around, partition) = (self.around.clone(), self.partition.clone());
         let heartbeat = Arc::clone(&self.heartbeat);
         let recovery = async move {
+            let mut gaps = Vec::new();
             loop {
                 let work = heartbeat.work();
                 crate::fault::point("uploader.recover").await;
-                match recover(&around, &partition, &work).await {
+                match recover(&around, &partition, &work, &mut gaps).await {
                     Err(error) if error.is_transient() => {
                         tracing::warn!(%partition, %error, "recovery is tried again");
                     }
                     other => {
                         crate::fault::point("uploader.recovered").await;
-                        return other;
+                        return (other, gaps);
                     }
                 }
                 drop(work);
                 tokio::time::sleep(RETRY).await;
             }
         };
-        ctx.wait(recovery.into_actor(self).map(|recovered, actor, ctx| match recovered {
-            Ok(recovered) => actor.recovered(recovered),
-            Err(error) => actor.refuse(&error.to_string(), ctx),
+        ctx.wait(recovery.into_actor(self).map(|(recovered, gaps), actor, ctx| {
+            actor.count_gaps(&gaps);
+            match recovered {
+                Ok(recovered) => actor.recovered(recovered),
+                Err(error) => actor.refuse(&error.to_string(), ctx),
+            }
         }));
+    }
+
+    fn count_gaps(&self, gaps: &[Decision]) {
+        let (table, metrics) = (self.source.kind.table(), &self.around.metrics.uploads);
+        for gap in gaps {
+            metrics.gaps.with_label_values(&[table]).inc();
+            metrics.lost.with_label_values(&[table]).inc_by((gap.end - gap.start).max(0) as u64);
+        }
     }
 
     fn recovered(&mut self, recovered: Recovered) {
         let table = self.source.kind.table();
-        let metrics = &self.around.metrics.uploads;
-        metrics.recoveries.with_label_values(&[table]).inc();
-        for gap in &recovered.gaps {
-            metrics.gaps.with_label_values(&[table]).inc();
-            metrics.lost.with_label_values(&[table]).inc_by((gap.end - gap.start).max(0) as u64);
-        }
+        self.around.metrics.uploads.recoveries.with_label_values(&[table]).inc();
         let position = match &recovered.unfinished {
             Some(unfinished) => unfinished.decision.start,
             None => recovered.head_end,
@@ -235,6 +242,7 @@ impl Uploader {
             start: self.pending.start(),
             end: self.unfinished.as_ref().map_or(self.pending.end(), |unfinished| unfinished.decision.end),
             encoding: self.around.metrics.encoding.clone(),
+            lost: self.around.metrics.uploads.lost.with_label_values(&[self.source.kind.table()]),
             future_limit_ms: self.settings.future_limit_ms,
             lateness_ms: self.settings.lateness_ms,
         };
@@ -284,7 +292,6 @@ impl Uploader {
         let table = self.source.kind.table();
         let metrics = &self.around.metrics.uploads;
         metrics.ended(table, outcome);
-        metrics.lost.with_label_values(&[table]).inc_by(receipt.lost);
         metrics.objects.with_label_values(&[table]).inc_by(receipt.objects.len() as u64);
         let bytes = receipt.objects.iter().map(|object| object.bytes).sum();
         metrics.bytes.with_label_values(&[table]).inc_by(bytes);
@@ -295,6 +302,7 @@ impl Uploader {
         let hint = CommittedOffset { offset: decision.end, entry_start: decision.start };
         self.around.log.commit(&self.partition, hint);
         self.unfinished = None;
+        self.read_from = decision.fingerprint.map_or(decision.end, |last| last.offset);
         let told = self.around.receipted.send(Receipted {
             source: Arc::clone(&self.source),
             start: decision.start,
@@ -330,6 +338,7 @@ async fn recover(
     around: &Surroundings,
     partition: &TopicPartition,
     work: &Working,
+    gaps: &mut Vec<Decision>,
 ) -> Result<Recovered, ChainError> {
     let boxed = |error| -> Box<dyn std::error::Error + Send + Sync> { Box::new(error) };
     let committed = around.log.committed(partition).await.map_err(|error| ChainError::Log(boxed(error)))?;
@@ -343,7 +352,7 @@ async fn recover(
         let (cluster_id, topic_id) = (identity.cluster_id, identity.topic_id);
         Ok(LogView { start: bounds.start, end: bounds.end, cluster_id, topic_id })
     };
-    around.chain.recover(hint, view).await
+    around.chain.recover(hint, view, gaps).await
 }
 
 impl Actor for Uploader {

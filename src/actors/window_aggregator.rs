@@ -9,19 +9,18 @@ use futures::stream;
 use tokio::time::Instant;
 
 use super::heartbeat::Heartbeat;
-use crate::charts::{Applied, ChartSettings, Charts};
+use super::rebuild::{Rebuild, Rebuilt};
+use crate::charts::{Applied, ChartSettings, Charts, Counters};
 use crate::http::{SongsQuery, UsersQuery};
 use crate::kafka::TopicPartition;
 use crate::kafka::gate::Gate;
-use crate::lake::chain::{Chain, mark_complete};
+use crate::lake::chain::mark_complete;
 use crate::lake::layout::{ChainKey, Hour};
-use crate::lake::ledger::EpochRecord;
-use crate::lake::rebuild::{entries_after, newest_snapshot, rows_of};
 use crate::lake::snapshots::SnapshotWriter;
 use crate::lake::store::Store;
 use crate::messages::{
-    AskSongs, AskUsers, Attach, Begin, Deliver, Delivered, Detach, Halt, Receipted, Replay, SnapshotAll,
-    Unreadable,
+    AskSongs, AskUsers, Attach, Begin, Deliver, Delivered, Detach, Halt, ReadAgain, Receipted, Replay,
+    SnapshotAll, Stay, Ticket, Unreadable,
 };
 use crate::metrics::Metrics;
 use crate::schemas::{EventBatch, Source};
@@ -33,8 +32,6 @@ pub const MAILBOX: usize = 64;
 const TICK: Duration = Duration::from_secs(1);
 /// A snapshot is taken to be in the store for so long; it may be deleted there at any time, or by a rule after some days.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(3600);
-/// Wait before a rebuild from the lake is tried again.
-const RETRY: Duration = Duration::from_secs(2);
 
 /// How the aggregator treats time.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +52,15 @@ struct Share {
     marked: Option<Hour>,
     /// End of the newest snapshot that was read, written, or found in the store, and when that was; 0 if none was.
     kept: (i64, Instant),
-    /// Batches are discarded until receipts pass this offset.
+    /// Batches are discarded until receipts pass this offset, and while the partition is rebuilt.
     unreadable_through: Option<i64>,
     rebuilding: bool,
+    /// Some were.
+    discarded: bool,
+    stay: Stay,
+    again: Recipient<ReadAgain>,
+    /// What the charts had counted when the status last heard of it.
+    told: Counters,
 }
 
 impl Share {
@@ -77,6 +80,8 @@ pub struct WindowAggregator {
     metrics: Metrics,
     heartbeat: Arc<Heartbeat>,
     shares: BTreeMap<Source, Share>,
+    /// Snapshots are being written, as the interval asks for.
+    writing: bool,
 }
 
 impl WindowAggregator {
@@ -89,17 +94,18 @@ impl WindowAggregator {
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
         let charts = Charts::new(settings.charts);
-        Self { charts, settings, store, board, metrics, heartbeat, shares: BTreeMap::new() }
+        Self { charts, settings, store, board, metrics, heartbeat, shares: BTreeMap::new(), writing: false }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         self.board.rounds().aggregator.come();
+        self.let_go_of_lost();
         for (topic, count) in self.board.topic_partitions() {
             self.charts.set_topic_partitions(&topic, count);
         }
         for status in self.charts.status().collect::<Vec<_>>() {
-            let Some(share) = self.shares.get(&status.source) else { continue };
+            let Some(share) = self.shares.get_mut(&status.source) else { continue };
             let Some(line) = self.board.get(&partition_of(&status.source)) else { continue };
             let quiet = now.duration_since(share.last_rows) >= self.settings.idle_after;
             // What is read but not yet counted is on its way here.
@@ -109,7 +115,10 @@ impl WindowAggregator {
             let idle = stopped || all_counted && (status.clock.is_none() || quiet);
             self.charts.set_idle(&status.source, idle);
             line.set_clock_ms(status.clock);
-            line.tally.set_windows(&status.counters);
+            if !share.rebuilding {
+                line.tally.add_windows(&status.counters.since(&share.told));
+                share.told = status.counters;
+            }
         }
         let watermark = self.charts.watermark();
         self.metrics.watermark.set(watermark.map_or(0.0, |watermark| watermark as f64 / 1000.0));
@@ -123,6 +132,20 @@ impl WindowAggregator {
                 self.mark(&status.source, watermark, status.end, ctx);
             }
         }
+    }
+
+    /// Drops what is not ours any more. A consumer that the supervisor has given up may attach its partition after the word
+    /// of its revocation.
+    fn let_go_of_lost(&mut self) {
+        let lost = |source: &&Source| self.board.get(&partition_of(source)).is_none();
+        for source in self.shares.keys().filter(lost).cloned().collect::<Vec<_>>() {
+            self.let_go(&source);
+        }
+    }
+
+    fn let_go(&mut self, source: &Source) {
+        self.charts.revoke(source);
+        self.shares.remove(source);
     }
 
     fn hold_back(&self) {
@@ -140,17 +163,25 @@ impl WindowAggregator {
         if share.marked >= Some(hour) {
             return;
         }
-        share.marked = Some(hour);
-        if let Some(line) = self.board.get(&partition_of(source)) {
-            line.set_complete_through_ms(Some(hour.end_ms()));
-        }
-        let (store, chain) = (Arc::clone(&self.store), ChainKey::from(source));
+        let before = share.marked.replace(hour);
+        let (store, source) = (Arc::clone(&self.store), source.clone());
+        let chain = ChainKey::from(&source);
         let marking = async move {
-            if let Err(error) = mark_complete(&*store, &chain, hour, end).await {
-                tracing::warn!(%chain, %error, "completeness marker not written");
-            }
+            let marked = mark_complete(&*store, &chain, hour, end).await;
+            marked
+                .inspect_err(|error| tracing::warn!(%chain, %error, "completeness marker not written"))
+                .is_ok()
         };
-        ctx.spawn(marking.into_actor(self));
+        ctx.spawn(marking.into_actor(self).map(move |marked, actor, _| {
+            let Some(share) = actor.shares.get_mut(&source) else { return };
+            if marked {
+                if let Some(line) = actor.board.get(&partition_of(&source)) {
+                    line.set_complete_through_ms(line.complete_through_ms().max(Some(hour.end_ms())));
+                }
+            } else if share.marked == Some(hour) {
+                share.marked = before;
+            }
+        }));
     }
 
     /// Writes a snapshot of each partition that has more than its last one; each is made while those before are written.
@@ -186,71 +217,52 @@ impl WindowAggregator {
         Some((end, self.charts.snapshot(source)?))
     }
 
-    /// Rebuilds a partition up to `receipted` out of the lake, and answers where it then is.
+    /// Rebuilds a partition out of the lake, up to the end of the last range with a receipt, and answers where it then is.
     fn rebuild(
         &mut self,
         source: Arc<Source>,
-        receipted: i64,
-        last_start: Option<i64>,
-        address: Addr<Self>,
-    ) -> impl Future<Output = i64> + use<> {
-        let store = Arc::clone(&self.store);
-        let heartbeat = Arc::clone(&self.heartbeat);
-        let charts = self.settings.charts;
-        let reach_ms = charts.retention + charts.lateness;
-        async move {
-            loop {
-                let work = heartbeat.work();
-                crate::fault::point("aggregator.rebuild").await;
-                match replay(&store, &source, receipted, last_start, reach_ms, &address).await {
-                    Ok(end) => return end,
-                    Err(error) => {
-                        tracing::warn!(source = %ChainKey::from(&*source), %error, "rebuilding the windows is tried again")
-                    }
+        ticket: Ticket,
+        (last_start, receipted): (Option<i64>, i64),
+        ctx: &Context<Self>,
+    ) -> impl ActorFuture<Self, Output = i64> + use<> {
+        self.charts.set_partial(&source, true);
+        self.show_counted(&source, false);
+        let rebuild = Rebuild {
+            source: Arc::clone(&source),
+            ticket: ticket.clone(),
+            receipted,
+            last_start,
+            reach_ms: self.settings.charts.reach(),
+            store: Arc::clone(&self.store),
+            heartbeat: Arc::clone(&self.heartbeat),
+            address: ctx.address(),
+        };
+        rebuild.run().into_actor(self).map(move |Rebuilt { end, whole }, actor, _| {
+            let counters = actor.charts.counters(&source).unwrap_or_default();
+            if let Some(share) = actor.share_of(&source, &ticket) {
+                share.rebuilding = false;
+                // What a rebuild counts was told before, or by another process.
+                share.told = counters;
+                if std::mem::take(&mut share.discarded) {
+                    share.again.do_send(ReadAgain { from: end });
                 }
-                drop(work);
-                tokio::time::sleep(RETRY).await;
+                actor.charts.set_partial(&source, !whole);
+                actor.show_counted(&source, true);
             }
-        }
+            end
+        })
     }
-}
 
-async fn replay(
-    store: &Arc<dyn Store>,
-    source: &Arc<Source>,
-    receipted: i64,
-    last_start: Option<i64>,
-    reach_ms: i64,
-    address: &Addr<WindowAggregator>,
-) -> anyhow::Result<i64> {
-    let key = ChainKey::from(&**source);
-    let snapshot = newest_snapshot(&**store, &key).await?;
-    let begin = |snapshot, at| Begin { source: Arc::clone(source), snapshot, at };
-    let from = match snapshot {
-        Some(snapshot) => address.send(begin(Some(snapshot), 0)).await?,
-        None => None,
-    };
-    let mut end = from.unwrap_or(0);
-    let Some(last_start) = last_start.filter(|_| end < receipted) else {
-        if from.is_none() {
-            address.send(begin(None, receipted)).await?;
-            end = receipted;
+    /// The partition's share, if `ticket` was given for this stay.
+    fn share_of(&mut self, source: &Source, ticket: &Ticket) -> Option<&mut Share> {
+        self.shares.get_mut(source).filter(|share| share.stay.admits(ticket))
+    }
+
+    fn show_counted(&self, source: &Source, counted: bool) {
+        if let Some(line) = self.board.get(&partition_of(source)) {
+            line.set_counted(counted);
         }
-        return Ok(end);
-    };
-    let chain = Chain::new(Arc::clone(store), key, source.kind, EpochRecord::new(None, None), "rebuild");
-    let entries = entries_after(&chain, last_start, from, reach_ms).await?;
-    if from.is_none() {
-        let at = entries.first().map_or(receipted, |entry| entry.start);
-        address.send(begin(None, at)).await?;
     }
-    for entry in &entries {
-        let activity = rows_of(&**store, entry).await?;
-        let (start, until) = (entry.start, entry.end);
-        address.send(Replay { source: Arc::clone(source), start, end: until, activity }).await?;
-        end = until;
-    }
-    Ok(end)
 }
 
 fn partition_of(source: &Source) -> TopicPartition {
@@ -264,7 +276,10 @@ impl Actor for WindowAggregator {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(TICK, Self::tick);
         ctx.run_interval(self.settings.snapshot_interval, |actor, ctx| {
-            ctx.spawn(actor.snapshots());
+            // A store that is slow gets no second pass beside the first.
+            if !std::mem::replace(&mut actor.writing, true) {
+                ctx.spawn(actor.snapshots().map(|(), actor, _| actor.writing = false));
+            }
         });
     }
 }
@@ -293,6 +308,7 @@ impl WindowAggregator {
             return Delivered::Taken;
         };
         if share.rebuilding || share.unreadable_through.is_some() {
+            share.discarded = true;
             return Delivered::Taken;
         }
         let began = Instant::now();
@@ -324,14 +340,16 @@ impl Handler<Attach> for WindowAggregator {
     type Result = ResponseActFuture<Self, i64>;
 
     fn handle(&mut self, attach: Attach, ctx: &mut Context<Self>) -> Self::Result {
-        let Attach { source, receipted, receipted_start, gate } = attach;
+        let Attach { source, receipted, receipted_start, gate, again } = attach;
         if let Some(end) = self.charts.end(&source)
             && let Some(share) = self.shares.get_mut(&*source)
             && !share.rebuilding
         {
-            share.gate = gate;
+            (share.gate, share.again) = (gate, again);
             return Box::pin(fut::ready(end));
         }
+        let stay = Stay::default();
+        let ticket = stay.ticket();
         let share = Share {
             gate,
             last_rows: Instant::now(),
@@ -339,15 +357,13 @@ impl Handler<Attach> for WindowAggregator {
             kept: (0, Instant::now()),
             unreadable_through: None,
             rebuilding: true,
+            discarded: false,
+            stay,
+            again,
+            told: Counters::default(),
         };
         self.shares.insert((*source).clone(), share);
-        let rebuilt = self.rebuild(Arc::clone(&source), receipted, receipted_start, ctx.address());
-        Box::pin(rebuilt.into_actor(self).map(move |end, actor, _| {
-            if let Some(share) = actor.shares.get_mut(&*source) {
-                share.rebuilding = false;
-            }
-            end
-        }))
+        Box::pin(self.rebuild(source, ticket, (receipted_start, receipted), ctx))
     }
 }
 
@@ -355,23 +371,27 @@ impl Handler<Begin> for WindowAggregator {
     type Result = Option<i64>;
 
     fn handle(&mut self, begin: Begin, _: &mut Context<Self>) -> Option<i64> {
-        let Some(snapshot) = begin.snapshot else {
-            self.charts.assign(&begin.source, begin.at);
-            return Some(begin.at);
-        };
-        match self.charts.restore(&begin.source, &snapshot) {
-            Ok(end) => {
-                if let Some(share) = self.shares.get_mut(&*begin.source) {
-                    share.kept = (end, Instant::now());
+        let Begin { source, ticket, snapshot, at } = begin;
+        self.share_of(&source, &ticket)?;
+        let end = match snapshot {
+            None => {
+                self.charts.assign(&source, at);
+                at
+            }
+            Some(snapshot) => match self.charts.restore(&source, &snapshot) {
+                Ok(end) => {
+                    self.share_of(&source, &ticket)?.kept = (end, Instant::now());
+                    end
                 }
-                Some(end)
-            }
-            Err(error) => {
-                let snapshot = ChainKey::from(&*begin.source).state_prefix();
-                tracing::info!(snapshot, %error, "snapshot not used; the lake is read instead");
-                None
-            }
-        }
+                Err(error) => {
+                    let snapshot = ChainKey::from(&*source).state_prefix();
+                    tracing::info!(snapshot, %error, "snapshot not used; the lake is read instead");
+                    return None;
+                }
+            },
+        };
+        self.charts.set_partial(&source, true);
+        Some(end)
     }
 }
 
@@ -379,23 +399,48 @@ impl Handler<Replay> for WindowAggregator {
     type Result = ();
 
     fn handle(&mut self, replay: Replay, _: &mut Context<Self>) {
+        let Replay { source, ticket, start, end, activity } = replay;
         self.heartbeat.beat();
-        self.charts.apply(&replay.source, &replay.activity.view(), replay.start, replay.end);
+        if self.share_of(&source, &ticket).is_some() {
+            self.charts.apply(&source, &activity.view(), start, end);
+        }
     }
 }
 
 impl Handler<Unreadable> for WindowAggregator {
     type Result = ();
 
-    fn handle(&mut self, unreadable: Unreadable, _: &mut Context<Self>) {
-        if self.charts.end(&unreadable.source).is_some_and(|end| end >= unreadable.through) {
+    fn handle(&mut self, unreadable: Unreadable, ctx: &mut Context<Self>) {
+        let Unreadable { source, through, receipted, receipted_start } = unreadable;
+        if self.charts.end(&source).is_some_and(|end| end >= through) {
             return;
         }
-        if let Some(share) = self.shares.get_mut(&*unreadable.source) {
-            tracing::warn!(source = %ChainKey::from(&*unreadable.source), through = unreadable.through,
-                "retention took records that the windows lack; they are read from the lake later");
-            share.unreadable_through = Some(unreadable.through);
+        let Some(share) = self.shares.get_mut(&*source) else { return };
+        share.unreadable_through = Some(through);
+        tracing::warn!(source = %ChainKey::from(&*source), through,
+            "retention took records that the windows lack; they are read from the lake");
+        self.charts.set_partial(&source, true);
+        self.show_counted(&source, false);
+        self.fill_in(source, (receipted_start, receipted), ctx);
+    }
+}
+
+impl WindowAggregator {
+    /// Rebuilds a partition whose records retention took, once the lake has them all.
+    fn fill_in(
+        &mut self,
+        source: Arc<Source>,
+        (last_start, receipted): (Option<i64>, i64),
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(share) = self.shares.get_mut(&*source) else { return };
+        if share.unreadable_through.is_none_or(|through| receipted < through) {
+            return;
         }
+        (share.unreadable_through, share.rebuilding) = (None, true);
+        let ticket = share.stay.ticket();
+        let rebuilt = self.rebuild(source, ticket, (last_start, receipted), ctx);
+        ctx.spawn(rebuilt.map(|_, _, _| ()));
     }
 }
 
@@ -403,20 +448,9 @@ impl Handler<Receipted> for WindowAggregator {
     type Result = ();
 
     fn handle(&mut self, receipted: Receipted, ctx: &mut Context<Self>) {
-        self.mark(&receipted.source, receipted.watermark, receipted.end, ctx);
-        let Some(share) = self.shares.get_mut(&*receipted.source) else { return };
-        if share.unreadable_through.is_some_and(|through| receipted.end >= through) {
-            share.unreadable_through = None;
-            share.rebuilding = true;
-            let source = Arc::clone(&receipted.source);
-            let rebuilt =
-                self.rebuild(Arc::clone(&source), receipted.end, Some(receipted.start), ctx.address());
-            ctx.spawn(rebuilt.into_actor(self).map(move |_, actor, _| {
-                if let Some(share) = actor.shares.get_mut(&*source) {
-                    share.rebuilding = false;
-                }
-            }));
-        }
+        let Receipted { source, start, end, watermark } = receipted;
+        self.mark(&source, watermark, end, ctx);
+        self.fill_in(source, (Some(start), end), ctx);
     }
 }
 
@@ -427,8 +461,7 @@ impl Handler<Detach> for WindowAggregator {
         let gone: Vec<Source> =
             self.shares.keys().filter(|source| partition_of(source) == detach.partition).cloned().collect();
         for source in gone {
-            self.charts.revoke(&source);
-            self.shares.remove(&source);
+            self.let_go(&source);
         }
     }
 }

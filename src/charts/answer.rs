@@ -83,7 +83,7 @@ impl WindowSpan {
 /// How many partitions an answer speaks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Coverage {
-    /// Partitions that this instance holds.
+    /// Partitions that this instance holds and counts whole: not those whose windows are being rebuilt.
     pub covered: usize,
     /// Partitions that there are, of all topics.
     pub total: usize,

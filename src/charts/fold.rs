@@ -23,6 +23,18 @@ pub struct Counters {
     pub future: u64,
 }
 
+impl Counters {
+    /// What has come since they stood at `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            rows: self.rows.saturating_sub(before.rows),
+            late: self.late.saturating_sub(before.late),
+            too_old: self.too_old.saturating_sub(before.too_old),
+            future: self.future.saturating_sub(before.future),
+        }
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct PartitionState {
@@ -34,6 +46,8 @@ pub(super) struct PartitionState {
     pub(super) counters: Counters,
     /// Wall-clock knowledge from outside: the partition does not hold back the watermark. Not part of the fold.
     pub(super) idle: bool,
+    /// Answers lack a part of it, for it is being rebuilt. Not part of the fold.
+    pub(super) partial: bool,
     /// Panes before this minute were shrunk: few rows are still to come.
     sealed: i64,
 }

@@ -37,7 +37,7 @@ pub use answer::{
     UsersDetails, UsersSeries, WindowSpan,
 };
 pub use fold::Counters;
-pub use settings::{ChartSettings, ChartSettingsError};
+pub use settings::ChartSettings;
 pub use snapshot::SnapshotError;
 pub use state::{Applied, Charts, PartitionStatus};
 pub use window::{GroupBy, Window};

@@ -145,6 +145,20 @@ impl Charts {
         }
     }
 
+    /// Tells whether a partition lacks a part of what it should hold; then [`Coverage::covered`] does not count it.
+    pub fn set_partial(&mut self, source: &Source, partial: bool) {
+        if let Some(state) = self.partitions.get_mut(source)
+            && std::mem::replace(&mut state.partial, partial) != partial
+        {
+            self.changes += 1;
+        }
+    }
+
+    /// What a partition's rows came to; none if it is not assigned.
+    pub fn counters(&self, source: &Source) -> Option<Counters> {
+        self.partitions.get(source).map(|state| state.counters)
+    }
+
     /// Event time, ms, before which only late records are expected: the slowest live partition's clock less the
     /// lateness; with all partitions idle, the fastest one's. None while a live partition has seen nothing.
     /// Never moves back while the set of partitions stays the same.
@@ -202,8 +216,9 @@ impl Charts {
     }
 
     pub(super) fn coverage(&self) -> Coverage {
-        let covered = self.partitions.len();
-        Coverage { covered, total: self.topics.values().sum::<usize>().max(covered) }
+        let held = self.partitions.len();
+        let covered = self.partitions.values().filter(|state| !state.partial).count();
+        Coverage { covered, total: self.topics.values().sum::<usize>().max(held) }
     }
 
     fn partitions_changed(&mut self) {

@@ -15,7 +15,7 @@ use super::cursor::Cursor;
 use super::gate::{Gate, Waker};
 use super::native::client::cached_high_watermark;
 use super::native::{PartitionQueue, Taken};
-use super::poller::{GroupContext, Sink};
+use super::poller::{GroupContext, Reader, Reading, Sink};
 use crate::messages::{FetchFailed, Fetched};
 use crate::status::{PartitionStatus, Wait};
 
@@ -54,7 +54,7 @@ enum Client {
 
 /// What a partition is read for.
 struct Flow {
-    generation: u64,
+    reading: Reading,
     cursor: Cursor,
     seeking: bool,
     /// Since when the client fetches nothing of it.
@@ -77,10 +77,13 @@ impl Slot {
         Self { queue: Some(queue), flow: None, client: Client::Assigned, status }
     }
 
-    /// Reads on from `offset` into `sink`.
-    pub(super) fn start(&mut self, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink) {
+    /// Reads on from `offset` into `sink`, unless somebody made later reads the partition already.
+    pub(super) fn start(&mut self, offset: i64, reading: Reading, gate: Arc<Gate>, sink: Sink) {
+        if self.flow.as_ref().is_some_and(|flow| flow.reading > reading) {
+            return;
+        }
         self.flow = Some(Flow {
-            generation,
+            reading,
             cursor: Cursor::at(offset),
             seeking: true,
             resting: None,
@@ -95,9 +98,9 @@ impl Slot {
         self.status.set_at_end(false);
     }
 
-    /// Reads no more.
-    pub(super) fn stop(&mut self) {
-        self.flow = None;
+    /// Reads no more for `reader`, or for whoever it is.
+    pub(super) fn stop(&mut self, reader: Option<Reader>) {
+        self.flow.take_if(|flow| reader.is_none_or(|reader| reader == flow.reading.reader));
     }
 
     /// Where the client, which has stopped, has to start anew; none where nobody reads the partition.
@@ -180,7 +183,7 @@ impl Slot {
             status.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
             status.bytes.fetch_add(batch.bytes() as u64, Ordering::Relaxed);
             status.set_at_end(false);
-            flow.stash = Some(Fetched { generation: flow.generation, batch });
+            flow.stash = Some(Fetched { reading: flow.reading, batch });
         }
         if at_end {
             status.set_at_end(true);
@@ -194,7 +197,7 @@ impl Slot {
             flow.seeking = true;
         }
         if let Some(error) = error {
-            flow.failure = Some(FetchFailed { generation: flow.generation, error });
+            flow.failure = Some(FetchFailed { reading: flow.reading, error });
         }
         flow.flush_stash();
         busy
@@ -208,8 +211,9 @@ impl Slot {
             status.set_high_watermark(high);
         }
         let read = status.position().max(status.head());
-        // Of a log in which the client does not reach its place nobody knows what waits; silence would hide that it is not read.
-        let astray = self.flow.as_ref().is_some_and(|flow| flow.seeking);
+        // Of a log that nobody reads, or in which the client does not reach its place, nobody knows what waits; silence would hide
+        // that it is not read. Of one that is refused more is said already.
+        let astray = self.flow.as_ref().map_or_else(|| status.refused().is_none(), |flow| flow.seeking);
         let unread = astray || high.is_some_and(|high| high > read.unwrap_or(0)) && !status.at_end();
         status.tally.set_unread(unread && status.oldest_pending_ms().is_none());
         let waiting = self.queue.as_ref().map_or(0, PartitionQueue::waiting);

@@ -186,8 +186,11 @@ impl Drop for FetchedBatch {
 /// Why a partition gives no more messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchError {
-    /// The position is not in the log: retention passed it, or the log is shorter.
-    OffsetOutOfRange,
+    /// What was asked for is not in the log: retention passed it, or the log is shorter, or was and grew again.
+    OffsetOutOfRange {
+        /// The offset.
+        asked: i64,
+    },
     /// Anything else librdkafka gave up on for this partition.
     Broker(RDKafkaErrorCode),
 }
@@ -285,7 +288,8 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
                     RDKafkaRespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET
                     | RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE => {
                         let step = cursor.out_of_range();
-                        error = (step == Step::Next).then_some(FetchError::OffsetOutOfRange);
+                        error = (step == Step::Next)
+                            .then_some(FetchError::OffsetOutOfRange { asked: cursor.next() });
                         step
                     }
                     other => {

@@ -5,7 +5,7 @@
 //! whatever the lake does.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,20 +50,42 @@ pub struct Sink {
 
 #[derive(Debug)]
 enum Command {
-    Start { partition: TopicPartition, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink },
-    Stop { partition: TopicPartition },
+    Start { partition: TopicPartition, offset: i64, reading: Reading, gate: Arc<Gate>, sink: Sink },
+    Stop { partition: TopicPartition, reader: Option<Reader> },
     Release { partitions: Vec<TopicPartition> },
     Close,
 }
 
-/// What the actors ask of the poll loop.
-pub trait Feed: std::fmt::Debug + Send + Sync {
-    /// Reads `partition` from `offset` on into `sink`; batches carry `generation`, so that those from before a
-    /// later start can be told apart.
-    fn start(&self, partition: &TopicPartition, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink);
+/// A consumer among all of the process, those that were given up included; who was made later has the greater number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reader(u64);
 
-    /// Takes no more of the partition, which stays assigned.
-    fn stop(&self, partition: &TopicPartition);
+impl Reader {
+    /// One more.
+    pub fn new() -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        Self(MADE.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Who reads, and how often it has begun to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reading {
+    /// Who.
+    pub reader: Reader,
+    /// Its batches carry this, so that those from before it began anew can be told apart.
+    pub generation: u64,
+}
+
+/// What the actors ask of the poll loop.
+///
+/// A consumer that was given up may end late, when another reads in its place: what it says then counts for nothing.
+pub trait Feed: std::fmt::Debug + Send + Sync {
+    /// Reads `partition` from `offset` on into `sink`.
+    fn start(&self, partition: &TopicPartition, offset: i64, reading: Reading, gate: Arc<Gate>, sink: Sink);
+
+    /// Takes no more of the partition, which stays assigned, for `reader`; for whoever reads it where there is none.
+    fn stop(&self, partition: &TopicPartition, reader: Option<Reader>);
 
     /// Gives revoked partitions back to the group.
     fn release(&self, partitions: Vec<TopicPartition>);
@@ -112,12 +134,12 @@ impl Poller {
 }
 
 impl Feed for Poller {
-    fn start(&self, partition: &TopicPartition, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink) {
-        self.tell(Command::Start { partition: partition.clone(), offset, generation, gate, sink });
+    fn start(&self, partition: &TopicPartition, offset: i64, reading: Reading, gate: Arc<Gate>, sink: Sink) {
+        self.tell(Command::Start { partition: partition.clone(), offset, reading, gate, sink });
     }
 
-    fn stop(&self, partition: &TopicPartition) {
-        self.tell(Command::Stop { partition: partition.clone() });
+    fn stop(&self, partition: &TopicPartition, reader: Option<Reader>) {
+        self.tell(Command::Stop { partition: partition.clone(), reader });
     }
 
     fn release(&self, partitions: Vec<TopicPartition>) {
@@ -290,14 +312,14 @@ impl Loop {
     fn serve_commands(&mut self) -> bool {
         while let Ok(command) = self.commands.try_recv() {
             match command {
-                Command::Start { partition, offset, generation, gate, sink } => {
+                Command::Start { partition, offset, reading, gate, sink } => {
                     if let Some(slot) = self.slots.get_mut(&partition) {
-                        slot.start(offset, generation, gate, sink);
+                        slot.start(offset, reading, gate, sink);
                     }
                 }
-                Command::Stop { partition } => {
+                Command::Stop { partition, reader } => {
                     if let Some(slot) = self.slots.get_mut(&partition) {
-                        slot.stop();
+                        slot.stop(reader);
                     }
                 }
                 Command::Release { partitions } => self.release(&partitions),
@@ -384,7 +406,7 @@ impl Loop {
         let partitions: Vec<_> = partitions_of(list).collect();
         for partition in &partitions {
             if let Some(slot) = self.slots.get_mut(partition) {
-                slot.stop();
+                slot.stop(None);
             }
         }
         let lost = self.consumer.assignment_lost();

@@ -77,14 +77,14 @@ impl Tally {
         Wait::ALL.into_iter().map(Wait::name).zip(seconds)
     }
 
-    /// Takes over what the windows say of the partition's rows.
-    pub fn set_windows(&self, counters: &Counters) {
-        self.late.store(counters.late, Ordering::Relaxed);
-        self.too_old.store(counters.too_old, Ordering::Relaxed);
-        self.future.store(counters.future, Ordering::Relaxed);
+    /// Adds what the windows say of further rows.
+    pub fn add_windows(&self, counters: &Counters) {
+        self.late.fetch_add(counters.late, Ordering::Relaxed);
+        self.too_old.fetch_add(counters.too_old, Ordering::Relaxed);
+        self.future.fetch_add(counters.future, Ordering::Relaxed);
     }
 
-    /// Rows that were late, too old for any window, too far in the future.
+    /// Rows folded by this process that were late, too old for any window, too far in the future.
     pub fn windows(&self) -> [u64; 3] {
         [&self.late, &self.too_old, &self.future].map(|count| count.load(Ordering::Relaxed))
     }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use actix::prelude::SendError;
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::kafka::gate::Gate;
-use crate::kafka::native::FetchedBatch;
-use crate::kafka::poller::{Feed, Sink};
+use crate::kafka::native::{FetchError, FetchedBatch};
+use crate::kafka::poller::{Feed, Reader, Reading, Sink};
 use crate::kafka::{CommittedOffset, Log, LogBounds, LogError, TopicIdentity, TopicPartition};
-use crate::messages::Fetched;
+use crate::messages::{FetchFailed, Fetched};
 use crate::status::PartitionStatus;
 
 const RECORDS_PER_BATCH: usize = 50;
@@ -19,17 +20,30 @@ const RECORDS_PER_BATCH: usize = 50;
 pub const PARTITIONS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What a log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Extent {
+    /// First offset that is retained.
+    start: usize,
+    end: usize,
+}
+
 /// One partition's log.
 #[derive(Debug)]
 pub struct Broker {
     values: Vec<Vec<u8>>,
+    extent: watch::Sender<Extent>,
     status: Arc<PartitionStatus>,
-    /// Counts calls of `start` and `stop`: a flow ends when another has begun.
-    flow: AtomicU64,
+    /// Who reads; grows, as in production.
+    reading: watch::Sender<Option<Reading>>,
     /// How often a batch met a full mailbox.
     pub refused: AtomicU64,
+    /// Records handed over, those that were handed over again included.
+    pub sent: AtomicU64,
     /// Whether questions about the topic go without an answer.
     pub fails: AtomicBool,
+    /// What the next reading of the log fails with, once it has come to the end.
+    pub failure: Mutex<Option<FetchError>>,
     committed: Mutex<Option<CommittedOffset>>,
     topic_id: Mutex<Option<String>>,
     this: Weak<Broker>,
@@ -48,10 +62,13 @@ impl Broker {
         };
         Arc::new_cyclic(|this| Self {
             values: (0..records).map(listen).collect(),
+            extent: watch::Sender::new(Extent { start: 0, end: records }),
             status,
-            flow: AtomicU64::new(0),
+            reading: watch::Sender::new(None),
             refused: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             fails: AtomicBool::new(false),
+            failure: Mutex::default(),
             committed: Mutex::default(),
             topic_id: Mutex::new(Some("first".to_owned())),
             this: this.clone(),
@@ -59,7 +76,13 @@ impl Broker {
     }
 
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.extent.borrow().end
+    }
+
+    /// The log holds `[start, end)` from now on.
+    pub fn hold(&self, start: usize, end: usize) {
+        assert!(end <= self.values.len(), "there are no more records");
+        self.extent.send_replace(Extent { start, end });
     }
 
     /// What the broker says of the topic from now on.
@@ -67,51 +90,91 @@ impl Broker {
         *self.topic_id.lock().expect("no panic holds it") = Some(id.to_owned());
     }
 
-    async fn send_all(
-        self: Arc<Self>,
-        flow: u64,
-        mut at: usize,
-        generation: u64,
-        gate: Arc<Gate>,
-        sink: Sink,
-    ) {
-        let current = || self.flow.load(Ordering::Relaxed) == flow;
-        while at < self.values.len() {
-            let values = &self.values[at..self.values.len().min(at + RECORDS_PER_BATCH)];
-            let mut fetched =
-                Fetched { generation, batch: FetchedBatch::of_values(at as i64, values, &gate) };
+    /// Says why there is no more to read, the next time that there is not.
+    pub fn fail(&self, error: FetchError) {
+        *self.failure.lock().expect("no panic holds it") = Some(error);
+        self.extent.send_modify(|_| ());
+    }
+
+    async fn send_all(self: Arc<Self>, mut at: usize, reading: Reading, gate: Arc<Gate>, sink: Sink) {
+        let mut changes = self.extent.subscribe();
+        let mut others = self.reading.subscribe();
+        loop {
+            let Extent { start, end } = *changes.borrow_and_update();
+            if at < start {
+                let error = FetchError::OffsetOutOfRange { asked: at as i64 };
+                sink.failed.do_send(FetchFailed { reading, error });
+                return;
+            }
+            if !self.send_up_to(end, &mut at, reading, &gate, &sink).await {
+                return;
+            }
+            if let Some(error) = self.failure.lock().expect("no panic holds it").take() {
+                sink.failed.do_send(FetchFailed { reading, error });
+                return;
+            }
+            self.status.set_position(Some(at as i64));
+            self.status.set_at_end(true);
+            let replaced = others.wait_for(|current| *current != Some(reading));
+            tokio::select! {
+                _ = replaced => return,
+                _ = changes.changed() => self.status.set_at_end(false),
+            }
+        }
+    }
+
+    /// False where somebody else reads now, or nobody.
+    async fn send_up_to(
+        &self,
+        end: usize,
+        at: &mut usize,
+        reading: Reading,
+        gate: &Arc<Gate>,
+        sink: &Sink,
+    ) -> bool {
+        let current = || *self.reading.borrow() == Some(reading);
+        while *at < end {
+            let values = &self.values[*at..end.min(*at + RECORDS_PER_BATCH)];
+            let mut fetched = Fetched { reading, batch: FetchedBatch::of_values(*at as i64, values, gate) };
             loop {
                 if !current() {
-                    return;
+                    return false;
                 }
                 match sink.fetched.try_send(fetched) {
                     Ok(()) => break,
                     Err(SendError::Full(back)) => fetched = back,
-                    Err(SendError::Closed(_)) => return,
+                    Err(SendError::Closed(_)) => return false,
                 }
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(PAUSE).await;
             }
-            at += values.len();
-            self.status.set_position(Some(at as i64));
+            self.sent.fetch_add(values.len() as u64, Ordering::Relaxed);
+            *at += values.len();
+            self.status.set_position(Some(*at as i64));
             while !gate.is_open() && current() {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        self.status.set_at_end(current());
+        current()
     }
 }
 
 impl Feed for Broker {
-    fn start(&self, _: &TopicPartition, offset: i64, generation: u64, gate: Arc<Gate>, sink: Sink) {
-        let flow = self.flow.fetch_add(1, Ordering::Relaxed) + 1;
+    fn start(&self, _: &TopicPartition, offset: i64, reading: Reading, gate: Arc<Gate>, sink: Sink) {
+        if *self.reading.borrow() > Some(reading) {
+            return;
+        }
+        self.reading.send_replace(Some(reading));
         self.status.set_at_end(false);
         let this = self.this.upgrade().expect("the broker lives");
-        actix::spawn(this.send_all(flow, offset as usize, generation, gate, sink));
+        actix::spawn(this.send_all(offset as usize, reading, gate, sink));
     }
 
-    fn stop(&self, _: &TopicPartition) {
-        self.flow.fetch_add(1, Ordering::Relaxed);
+    fn stop(&self, _: &TopicPartition, reader: Option<Reader>) {
+        self.reading.send_if_modified(|current| {
+            let stops = current.is_some_and(|current| reader.is_none_or(|reader| reader == current.reader));
+            current.take_if(|_| stops).is_some()
+        });
     }
 
     fn release(&self, _: Vec<TopicPartition>) {
@@ -122,7 +185,8 @@ impl Feed for Broker {
 #[async_trait]
 impl Log for Broker {
     async fn bounds(&self, _: &TopicPartition) -> Result<LogBounds, LogError> {
-        Ok(LogBounds { start: 0, end: self.values.len() as i64 })
+        let Extent { start, end } = *self.extent.borrow();
+        Ok(LogBounds { start: start as i64, end: end as i64 })
     }
 
     async fn identity(&self, _: &str) -> Result<TopicIdentity, LogError> {

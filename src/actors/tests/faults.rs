@@ -3,10 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::charts::{At, Window};
 use crate::fault::{Fault, arm, is_armed};
-use crate::http::SongsQuery;
-use crate::messages::AskSongs;
 
 /// Runs 1,000 records past one fault and drains; answers how often a mailbox was full.
 fn survive(point: &'static str, fault: Fault, actor: &'static str) {
@@ -44,6 +41,23 @@ fn a_panic_while_the_ledger_is_read_loses_nothing() {
 #[test]
 fn an_uploader_that_hangs_on_the_ledger_is_replaced() {
     survive("uploader.recover", Fault::Hang, "uploader");
+}
+
+#[test]
+fn a_consumer_that_ends_late_takes_nothing_from_its_successor() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(1000, |_| ());
+        let stuck_after = load(None, [], &[]).expect("defaults").settings.supervisor.stuck_after;
+        arm("uploader.recover", Fault::Pause(stuck_after * 3 / 2));
+        engine.assign().await;
+        wait_until("the restart", || engine.restarts("uploader") > 0).await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("the successor's reading", || status.at_end()).await;
+        tokio::time::sleep(stuck_after).await;
+        assert!(status.at_end(), "the predecessor, which came back, is read for");
+        engine.drain().await;
+        engine.check_lake().await;
+    });
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 mod broker;
 mod faults;
+mod lake;
 mod mailboxes;
+mod partitions;
+mod retention;
 mod snapshots;
 
 use std::cell::RefCell;
@@ -13,18 +16,21 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::broker::Broker;
+use self::lake::Lake;
 use crate::actors::supervisor::{Supervisor, SupervisorSettings};
 use crate::actors::window_aggregator::WindowAggregator;
 use crate::actors::world::World;
+use crate::charts::{At, Window};
 use crate::config::{Settings, load};
 use crate::engine::AggregatorSlot;
+use crate::http::SongsQuery;
 use crate::kafka::TopicPartition;
 use crate::kafka::gate::{MemoryBudget, Waker};
 use crate::lake::encode::{read_offsets, read_song_counts};
 use crate::lake::encoders::Encoders;
 use crate::lake::store::{LocalStore, Store, list_all};
 use crate::lake::verify::{Scope, verify};
-use crate::messages::{GroupEvent, Shutdown};
+use crate::messages::{AskSongs, GroupEvent, Shutdown};
 use crate::metrics::{Metrics, Watched};
 use crate::pipeline::Actors;
 use crate::schemas::{EventKind, Vocabularies};
@@ -61,7 +67,7 @@ struct Engine {
     broker: Arc<Broker>,
     board: StatusBoard,
     metrics: Metrics,
-    store: Arc<dyn Store>,
+    store: Arc<Lake>,
     budget: Arc<MemoryBudget>,
     result: Rc<RefCell<Option<Result<(), String>>>>,
     slot: AggregatorSlot,
@@ -82,7 +88,7 @@ impl Engine {
         settings.lake.max_batch_bytes = 16 << 10;
         adjust(&mut settings);
         let folder = tempfile::tempdir().expect("a folder");
-        let store: Arc<dyn Store> = Arc::new(LocalStore::open(folder.path().to_owned()).expect("a store"));
+        let store = Arc::new(Lake::new(LocalStore::open(folder.path().to_owned()).expect("a store")));
         let board = StatusBoard::default();
         let waker = Arc::new(Waker::default());
         let budget = MemoryBudget::new(settings.memory.budget, Arc::clone(&waker));
@@ -105,7 +111,7 @@ impl Engine {
         };
         let slot = AggregatorSlot::default();
         let actors = Actors {
-            store: Arc::clone(&store),
+            store: Arc::clone(&store) as _,
             board: board.clone(),
             metrics: metrics.clone(),
             budget: Arc::clone(&budget),
@@ -125,7 +131,7 @@ impl Engine {
             factory: Box::new(actors),
             feed: Arc::clone(&broker) as _,
             log: Arc::clone(&broker) as _,
-            store: Arc::clone(&store),
+            store: Arc::clone(&store) as _,
             board: board.clone(),
             metrics: metrics.clone(),
             poll_alive: Box::new(|| true),
@@ -147,6 +153,26 @@ impl Engine {
     /// The window aggregator that answers now.
     fn aggregator(&self) -> Addr<WindowAggregator> {
         self.slot.lock().expect("no panic holds it").clone().expect("an aggregator")
+    }
+
+    /// Loses the partition and gets it back.
+    async fn reassign(&self) {
+        self.revoke().await;
+        let status = self.board.partition(&self.partition);
+        wait_until("the release", || !status.at_end()).await;
+        self.assign().await;
+        wait_until("reading to the end", || status.at_end()).await;
+    }
+
+    async fn revoke(&self) {
+        let revoked = GroupEvent::Revoked { partitions: vec![self.partition.clone()], lost: false };
+        self.supervisor.send(revoked).await.expect("the supervisor lives");
+    }
+
+    /// Partitions that answers speak for.
+    async fn covered(&self) -> usize {
+        let query = SongsQuery { window: Window::Day, at: At::Live, limit: 1, find: None };
+        self.aggregator().send(AskSongs(query)).await.expect("an answer").partitions.covered
     }
 
     async fn assign(&self) {

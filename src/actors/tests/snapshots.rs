@@ -23,16 +23,6 @@ impl Engine {
         self.write_snapshots().await;
         self.take_snapshots_away().await
     }
-
-    /// Loses the partition and gets it back.
-    async fn reassign(&self) {
-        let revoked = GroupEvent::Revoked { partitions: vec![self.partition.clone()], lost: false };
-        self.supervisor.send(revoked).await.expect("the supervisor lives");
-        let status = self.board.partition(&self.partition);
-        wait_until("the release", || !status.at_end()).await;
-        self.assign().await;
-        wait_until("reading to the end", || status.at_end()).await;
-    }
 }
 
 #[test]

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::charts::{
-    Applied, At, ChartSettings, ChartSettingsError, Charts, GroupBy, SnapshotError, SongsAnswer, Window,
-};
+use crate::charts::{Applied, At, ChartSettings, Charts, GroupBy, SnapshotError, SongsAnswer, Window};
+use crate::lake::rebuild::Reach;
 use crate::schemas::{EventKind, Source};
 
 use super::rows::{Encoder, Row, listen, numbered, source};
@@ -329,11 +328,40 @@ fn interners_shrink_with_the_panes() {
 }
 
 #[test]
-fn settings_are_checked() {
-    assert_eq!(ChartSettings::default().validate(), Ok(()));
-    let short = ChartSettings { retention: HOUR, ..ChartSettings::default() };
-    assert!(matches!(
-        short.validate(),
-        Err(ChartSettingsError::OutOfRange { name: "retention", value, .. }) if value == HOUR
-    ));
+fn what_a_rebuild_reads_gives_the_windows_of_the_whole() {
+    // One listen an entry, each further from the newest than the retention, but not than what is kept of panes.
+    let settings = ChartSettings { retention: 48 * HOUR, max_ahead: 2 * HOUR, ..ChartSettings::default() };
+    let log: Vec<Row> = [-47 * HOUR - 50 * MINUTE, -47 * HOUR - 20 * MINUTE, HOUR]
+        .into_iter()
+        .map(|ago| listen(MIDNIGHT + ago, 1, "a", "song"))
+        .collect();
+    let source = source(EventKind::Listen, 0);
+    let taken_on_at = |from: usize| {
+        let mut charts = Charts::new(settings);
+        charts.assign(&source, from as i64);
+        fold(&mut charts, &source, log[from..].to_vec());
+        charts
+    };
+    let mut reach = Reach::new(settings.reach());
+    let wanted = (0..log.len()).rev().take_while(|&entry| reach.wants(Some(log[entry].ts))).count();
+    let (whole, rebuilt) = (taken_on_at(0), taken_on_at(log.len() - wanted));
+    let previous =
+        |charts: &Charts| charts.top_songs(Window::Day, At::Closed, 10).previous.map(|day| day.plays);
+    assert_eq!(previous(&whole), Some(2));
+    assert_eq!(previous(&rebuilt), Some(2));
+}
+
+#[test]
+fn a_partition_that_is_rebuilt_is_not_covered() {
+    let (mut charts, source) = charts_of(vec![listen(NOON, 1, "a", "song")]);
+    let covered = |charts: &Charts| {
+        let partitions = charts.top_songs(Window::Hour, At::Live, 1).partitions;
+        (partitions.covered, partitions.total)
+    };
+    assert_eq!(covered(&charts), (1, 1));
+    let before = charts.changes();
+    charts.set_partial(&source, true);
+    assert_eq!((covered(&charts), charts.changes()), ((0, 1), before + 1));
+    charts.assign(&source, 0);
+    assert_eq!(covered(&charts), (1, 1));
 }

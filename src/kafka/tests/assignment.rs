@@ -16,7 +16,7 @@ use crate::kafka::embedded::EmbeddedBroker;
 use crate::kafka::flow::{REST, SILENCE, Slot};
 use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::native::client::cached_high_watermark;
-use crate::kafka::poller::{GroupContext, Sink};
+use crate::kafka::poller::{GroupContext, Reader, Reading, Sink};
 use crate::messages::{FetchFailed, Fetched};
 use crate::status::StatusBoard;
 
@@ -67,11 +67,15 @@ impl Bench {
     }
 
     fn read_from(&mut self, offset: i64) {
+        self.read_for(Reader::new(), offset);
+    }
+
+    fn read_for(&mut self, reader: Reader, offset: i64) {
         let taker = Taker(Arc::clone(&self.failed)).start();
         let gate =
             Gate::new(1 << 20, MemoryBudget::new(1 << 20, Arc::clone(&self.waker)), Arc::clone(&self.waker));
         let sink = Sink { fetched: taker.clone().recipient(), failed: taker.recipient() };
-        self.slot.start(offset, 1, gate, sink);
+        self.slot.start(offset, Reading { reader, generation: 1 }, gate, sink);
     }
 
     fn serve(&mut self) {
@@ -139,6 +143,23 @@ fn nothing_is_fetched_before_the_offset_to_read_from_is_known() {
         bench.read_from(0);
         bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
         assert_eq!(bench.slot.stopped_at(), None);
+    });
+}
+
+#[test]
+fn who_was_made_earlier_neither_begins_nor_ends_a_reading() {
+    System::new().block_on(async {
+        let mut bench = Bench::start();
+        let (older, newer) = (Reader::new(), Reader::new());
+        bench.read_for(newer, 0);
+        bench.read_for(older, 7);
+        bench.slot.stop(Some(older));
+        bench.turn("the end is seen", |bench| bench.position() == Some(0)).await;
+        bench.slot.read_watermark(&bench.consumer, &bench.partition);
+        assert!(!bench.waits());
+        bench.slot.stop(Some(newer));
+        bench.slot.read_watermark(&bench.consumer, &bench.partition);
+        assert!(bench.waits(), "of what nobody reads nobody knows that nothing waits");
     });
 }
 

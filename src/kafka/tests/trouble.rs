@@ -52,7 +52,8 @@ impl Reader {
         let next = read.get(&partition).and_then(|offsets| offsets.last()).map_or(0, |last| last + 1);
         let sink = Sink { fetched: address.clone().recipient(), failed: address.recipient() };
         let partition = TopicPartition { topic: TOPIC.into(), partition };
-        feed.start(&partition, next, generation, Arc::clone(&self.gate), sink);
+        let reading = poller::Reading { reader: poller::Reader::new(), generation };
+        feed.start(&partition, next, reading, Arc::clone(&self.gate), sink);
     }
 
     fn partition(&self, generation: u64) -> Option<i32> {
@@ -107,7 +108,7 @@ impl Handler<Fetched> for Reader {
     type Result = ();
 
     fn handle(&mut self, fetched: Fetched, _: &mut Context<Self>) {
-        let Some(partition) = self.partition(fetched.generation) else { return };
+        let Some(partition) = self.partition(fetched.reading.generation) else { return };
         let mut read = self.read.lock().expect("no panic holds it");
         read.entry(partition).or_default().extend(fetched.batch.iter().map(|message| message.offset));
     }
@@ -118,7 +119,7 @@ impl Handler<FetchFailed> for Reader {
 
     /// As a consumer that dies and is started again.
     fn handle(&mut self, failed: FetchFailed, ctx: &mut Context<Self>) {
-        if let Some(partition) = self.partition(failed.generation) {
+        if let Some(partition) = self.partition(failed.reading.generation) {
             self.start(partition, ctx.address());
         }
     }

@@ -48,8 +48,6 @@ pub struct Recovered {
     pub head_end: i64,
     /// To be finished first; then recover again.
     pub unfinished: Option<Unfinished>,
-    /// Gaps that this call recorded or receipted: to be counted and alerted on.
-    pub gaps: Vec<Decision>,
     /// Whether the hint led to the head.
     pub hint_used: bool,
     /// The head's last record, if the log still holds it: compare with [`crate::lake::ledger::check_fingerprint`].
@@ -57,21 +55,26 @@ pub struct Recovered {
 }
 
 impl Chain {
-    /// Finds the head and says what is to be done; records gaps where retention passed the head.
+    /// Finds the head and says what is to be done; records gaps where retention passed the head, and adds those that it recorded or
+    /// receipted to `gaps`, which are to be counted and alerted on, also where a later step fails: the next call does not see them.
     ///
     /// `log` is asked after the head was read; it has to read the topic id after the offsets.
     ///
     /// # Errors
     /// The store's, the log's, damaged entries, and every [`crate::lake::ledger::Refusal`] of
     /// [`plan_recovery`].
-    pub async fn recover<F, Fut>(&self, hint: Option<Hint>, log: F) -> Result<Recovered, ChainError>
+    pub async fn recover<F, Fut>(
+        &self,
+        hint: Option<Hint>,
+        log: F,
+        gaps: &mut Vec<Decision>,
+    ) -> Result<Recovered, ChainError>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<LogView, Box<dyn std::error::Error + Send + Sync>>>,
     {
         let mut from = self.hinted(hint).await?;
         let hint_used = from.is_some();
-        let mut gaps = Vec::new();
         loop {
             let head = self.head_from(from.take()).await?;
             let receipt = self.receipt_of_head(head.as_ref()).await?;
@@ -84,10 +87,9 @@ impl Chain {
                 receipt: receipt.clone(),
                 head_end,
                 unfinished,
-                gaps: Vec::new(),
                 hint_used,
             };
-            let recovered = match plan_recovery(&self.key, state, &log) {
+            return Ok(match plan_recovery(&self.key, state, &log) {
                 RecoveryPlan::Refuse { why } => return Err(why.into()),
                 RecoveryPlan::Resume { at } => found(at, None),
                 RecoveryPlan::Finish { decision } => {
@@ -106,11 +108,10 @@ impl Chain {
                     continue;
                 }
                 RecoveryPlan::GapThenResume { start, end } => {
-                    from = Some(self.gap(start, end, head.as_ref(), &mut gaps).await?);
+                    from = Some(self.gap(start, end, head.as_ref(), gaps).await?);
                     continue;
                 }
-            };
-            return Ok(Recovered { gaps, ..recovered });
+            });
         }
     }
 

@@ -158,12 +158,16 @@ impl Writer {
                 _ => None,
             };
             let recovered = chain
-                .recover(hint.take(), || async {
-                    Ok(match &stale {
-                        Some(stale) => stale.clone(),
-                        None => self.ground.view().await,
-                    })
-                })
+                .recover(
+                    hint.take(),
+                    || async {
+                        Ok(match &stale {
+                            Some(stale) => stale.clone(),
+                            None => self.ground.view().await,
+                        })
+                    },
+                    &mut Vec::new(),
+                )
                 .await?;
             if let Some(fingerprint) = recovered.fingerprint {
                 self.compare(&chain, fingerprint).await?;

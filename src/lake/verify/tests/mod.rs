@@ -5,6 +5,7 @@ mod log;
 mod repair;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 
@@ -294,7 +295,8 @@ async fn lost_records_are_written_as_such() {
     let Undone { chain, decision, .. } = &undone;
     // A crash; retention takes [60, 75); the successor finds the decision, then a gap behind it.
     let hint = Some(Hint { offset: 60, start: 50 });
-    let found = chain.recover(hint, || async { Ok(log(75, 200)) }).await.unwrap();
+    let mut gaps = Vec::new();
+    let found = chain.recover(hint, || async { Ok(log(75, 200)) }, &mut gaps).await.unwrap();
     assert!(found.hint_used);
     let unfinished = found.unfinished.unwrap();
     assert_eq!((unfinished.survivors_from, &unfinished.decision), (75, decision));
@@ -302,8 +304,18 @@ async fn lost_records_are_written_as_such() {
     let own = counts(decision, &survivors);
     let receipt = chain.finish(decision, ready(survivors), own, &ParquetCodec).await.unwrap();
     assert_eq!(receipt.lost, 13);
-    let found = chain.recover(None, || async { Ok(log(100, 200)) }).await.unwrap();
-    assert_eq!((found.head_end, found.gaps.len(), found.unfinished), (100, 1, None));
+    // The gap is told of, though the log does not answer when it is asked once more.
+    let asked = AtomicU32::new(0);
+    let once = || async {
+        match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(log(100, 200)),
+            _ => Err("no answer".into()),
+        }
+    };
+    let failed = chain.recover(None, once, &mut gaps).await.unwrap_err();
+    assert!(failed.is_transient(), "{failed}");
+    let found = chain.recover(None, || async { Ok(log(100, 200)) }, &mut gaps).await.unwrap();
+    assert_eq!((found.head_end, gaps.len(), found.unfinished), (100, 1, None));
     let report = check(&store).await;
     assert_eq!((report.damage, report.lost, report.gap_offsets), (vec![], 13, 10));
     let losses = [
@@ -353,7 +365,7 @@ async fn closing_an_epoch_finishes_with_what_stands() {
         let entry = Decision::parse(&name, &store.map()[&name]).unwrap();
         assert_eq!(entry.kind, EntryKind::Close, "partition {partition}");
     }
-    let refused = chain.recover(None, || async { Ok(log(0, 200)) }).await.unwrap_err();
+    let refused = chain.recover(None, || async { Ok(log(0, 200)) }, &mut Vec::new()).await.unwrap_err();
     assert!(refused.to_string().contains("is closed"), "{refused}");
     assert_eq!(open_epoch(store.as_ref(), TOPIC, None, Some("new")).await.unwrap().0, 2);
     let refused = open_epoch(store.as_ref(), TOPIC, None, Some("newer")).await.unwrap_err();
@@ -374,14 +386,14 @@ async fn long_chains_are_found_and_walked_back() {
     }
     let end = head.as_ref().unwrap().end;
     for hint in [None, Some(Hint { offset: 1_000_000_000, start: 0 }), Some(Hint { offset: 5, start: 0 })] {
-        let found = chain.recover(hint, || async { Ok(log(0, end)) }).await.unwrap();
+        let found = chain.recover(hint, || async { Ok(log(0, end)) }, &mut Vec::new()).await.unwrap();
         assert_eq!(found.head, head);
         assert_eq!(found.hint_used, hint.is_some_and(|hint| hint.offset != 5));
     }
     let last_ten =
         chain.entries_back_to(head.as_ref().unwrap().start, |entry| entry.start >= 140 * 140 * 1_000_000_000);
     assert_eq!(last_ten.await.unwrap().len(), 10);
-    let short = chain.recover(None, || async { Ok(log(0, end - 1)) }).await.unwrap_err();
+    let short = chain.recover(None, || async { Ok(log(0, end - 1)) }, &mut Vec::new()).await.unwrap_err();
     assert!(short.to_string().contains("the log ends at offset"), "{short}");
     assert!(check(&store).await.is_sound());
 }

@@ -1,0 +1,79 @@
+//! The log no longer holds what is asked for.
+
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::kafka::native::FetchError;
+use crate::lake::layout::Name;
+use crate::lake::ledger::Decision;
+
+/// An engine that has read 50 of 100 records, and uploads for no reason by itself.
+async fn with_half_in_memory() -> Engine {
+    let engine = Engine::start(100, |settings| {
+        settings.lake.max_batch_bytes = 64 << 20;
+        settings.lake.upload_interval = Duration::from_secs(24 * 3600);
+    });
+    engine.broker.hold(0, 50);
+    engine.assign().await;
+    let status = engine.board.partition(&engine.partition);
+    wait_until("reading half of it", || status.at_end() && status.taken() == Some(50)).await;
+    engine
+}
+
+/// The ledger's entries, as (start, end, records).
+async fn entries(engine: &Engine) -> Vec<(i64, i64, u64)> {
+    let mut found = Vec::new();
+    for meta in list_all(&*engine.store, "ledger/").await.expect("a list") {
+        if let Ok(Name::Entry { .. }) = meta.name.parse() {
+            let body = engine.store.read(&meta.name).await.expect("a read").expect("an entry");
+            let entry = Decision::parse(&meta.name, &body).expect("an entry");
+            found.push((entry.start, entry.end, entry.records));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_was_read_before_retention_passed_is_written() {
+    with_paused_clock(|| async {
+        let engine = with_half_in_memory().await;
+        engine.broker.hold(60, 60);
+        let status = engine.board.partition(&engine.partition);
+        wait_until("reading on behind the gap", || status.position() == Some(60) && status.at_end()).await;
+        assert_eq!(entries(&engine).await, [(0, 50, 50), (50, 60, 0)]);
+        assert_eq!(engine.metrics.uploads.lost.with_label_values(&["listen_events"]).get(), 10);
+        // Nothing comes any more, and still the windows hold nobody back.
+        wait_until("the partition being idle", || status.idle()).await;
+        assert!(status.counted());
+        assert_eq!(engine.covered().await, 1);
+    });
+}
+
+#[test]
+fn a_log_that_was_cut_off_behind_what_was_read_is_read_anew() {
+    with_paused_clock(|| async {
+        let engine = with_half_in_memory().await;
+        // It has grown again since, so that the offset asked for is there, but what lies before it is not what was read.
+        engine.broker.fail(FetchError::OffsetOutOfRange { asked: 50 });
+        wait_until("the restart", || engine.restarts("uploader") == 1).await;
+        engine.broker.hold(0, 100);
+        let status = engine.board.partition(&engine.partition);
+        wait_until("reading it all", || status.at_end() && status.taken() == Some(100)).await;
+        assert_eq!(engine.broker.sent.load(Ordering::Relaxed), 150);
+        engine.drain().await;
+        engine.check_lake().await;
+    });
+}
+
+#[test]
+fn a_consumer_that_begins_anew_reads_little_again() {
+    with_paused_clock(|| async {
+        let engine = Engine::at_rest().await;
+        engine.broker.fail(FetchError::Broker(rdkafka::error::RDKafkaErrorCode::Fail));
+        wait_until("the restart", || engine.restarts("partition_consumer") == 1).await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("reading to the end", || status.at_end()).await;
+        // The last record, to see that it is the one that the ledger knows.
+        assert_eq!(engine.broker.sent.load(Ordering::Relaxed), 101);
+    });
+}
