@@ -196,9 +196,9 @@ impl Charts {
         self.changes
     }
 
-    /// A partition's state as bytes, for [`Charts::restore`]; none if it is not assigned.
+    /// A partition's state as bytes, for [`Charts::restore`]; none if it is not assigned, or lacks a part of what it should hold.
     pub fn snapshot(&mut self, source: &Source) -> Option<Vec<u8>> {
-        let state = self.partitions.get_mut(source)?;
+        let state = self.partitions.get_mut(source).filter(|state| !state.partial)?;
         snapshot::write(source, &self.settings, &self.tables, state)
     }
 

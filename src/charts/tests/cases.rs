@@ -359,9 +359,11 @@ fn a_partition_that_is_rebuilt_is_not_covered() {
         (partitions.covered, partitions.total)
     };
     assert_eq!(covered(&charts), (1, 1));
+    assert!(charts.snapshot(&source).is_some());
     let before = charts.changes();
     charts.set_partial(&source, true);
     assert_eq!((covered(&charts), charts.changes()), ((0, 1), before + 1));
+    assert_eq!(charts.snapshot(&source), None, "who restores it would take it for whole");
     charts.assign(&source, 0);
     assert_eq!(covered(&charts), (1, 1));
 }
