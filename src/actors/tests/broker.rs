@@ -18,6 +18,8 @@ use crate::status::PartitionStatus;
 const RECORDS_PER_BATCH: usize = 50;
 /// Partitions of the topic, of which the test's engine is assigned one.
 pub const PARTITIONS: usize = 3;
+/// When the first listen was, ms since 1970: within what is plausible of records that bear no time of their own.
+const FIRST: usize = 80_000_000;
 /// The record that comes late.
 const LATE: usize = 7;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -56,7 +58,7 @@ impl Broker {
     pub fn with_listens(records: usize, status: Arc<PartitionStatus>) -> Arc<Self> {
         let listen = |number: usize| {
             let late = if number == LATE { 3_600_000 } else { 0 };
-            let (ts, user) = (86_400_000 + number * 1000 - late, number % 7);
+            let (ts, user) = (FIRST + number * 1000 - late, number % 7);
             format!(
                 r#"{{"artist":"A","song":"S{}","duration":200.0,"ts":{ts},"sessionId":1,"level":"free","userId":{user}}}"#,
                 number % 5
