@@ -68,8 +68,12 @@ async fn write(store: &dyn Store, chain: &ChainKey, end: i64, snapshot: Vec<u8>)
     store.create(&name, snapshot.into()).await?;
     store.sync().await?;
     crate::fault::point("snapshot.discard").await;
+    // Where all stay until the bucket's own rules take them, there are thousands: not even their list is worth asking for.
+    if !store.may_discard() {
+        return Ok(());
+    }
     for older in list_all(store, &chain.state_prefix()).await? {
-        if older.name < name {
+        if older.name < name && store.may_discard() {
             store.discard(&older.name).await?;
         }
     }
@@ -80,6 +84,7 @@ async fn write(store: &dyn Store, chain: &ChainKey, end: i64, snapshot: Vec<u8>)
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use async_trait::async_trait;
@@ -91,7 +96,19 @@ mod tests {
 
     /// Takes a second for each create, and keeps sizes only.
     #[derive(Debug, Default)]
-    struct Slow(Mutex<BTreeMap<String, u64>>);
+    struct Slow {
+        sizes: Mutex<BTreeMap<String, u64>>,
+        /// Whether it answers the first discard as a bucket does that lets nobody delete.
+        keeps_all: bool,
+        lists: AtomicUsize,
+        discards: AtomicUsize,
+    }
+
+    impl Slow {
+        fn sizes(&self) -> Vec<u64> {
+            self.sizes.lock().expect("not poisoned").values().copied().collect()
+        }
+    }
 
     #[async_trait]
     impl Store for Slow {
@@ -100,7 +117,7 @@ mod tests {
             if body.is_empty() {
                 return Err(StoreError::Permanent { op: "create", name: name.into(), cause: "empty".into() });
             }
-            self.0.lock().expect("not poisoned").insert(name.into(), body.len() as u64);
+            self.sizes.lock().expect("not poisoned").insert(name.into(), body.len() as u64);
             Ok(Created::New)
         }
 
@@ -113,7 +130,8 @@ mod tests {
         }
 
         async fn list(&self, prefix: &str, _: Option<&str>, _: Option<String>) -> Result<Page, StoreError> {
-            let objects = self.0.lock().expect("not poisoned");
+            self.lists.fetch_add(1, Ordering::Relaxed);
+            let objects = self.sizes.lock().expect("not poisoned");
             let found = objects.iter().filter(|(name, _)| name.starts_with(prefix));
             let meta = |(name, &size): (&String, &u64)| ObjectMeta {
                 name: name.clone(),
@@ -129,8 +147,15 @@ mod tests {
         }
 
         async fn discard(&self, name: &str) -> Result<(), StoreError> {
-            self.0.lock().expect("not poisoned").remove(name);
+            self.discards.fetch_add(1, Ordering::Relaxed);
+            if !self.keeps_all {
+                self.sizes.lock().expect("not poisoned").remove(name);
+            }
             Ok(())
+        }
+
+        fn may_discard(&self) -> bool {
+            !self.keeps_all || self.discards.load(Ordering::Relaxed) == 0
         }
     }
 
@@ -143,8 +168,7 @@ mod tests {
             writer.write(chain, 5, vec![0; size]).await;
         }
         writer.finish().await;
-        let sizes = store.0.lock().expect("not poisoned").values().copied().collect();
-        (start.elapsed().as_secs(), sizes)
+        (start.elapsed().as_secs(), store.sizes())
     }
 
     #[tokio::test(start_paused = true)]
@@ -166,15 +190,30 @@ mod tests {
         assert_eq!(written([0, 3]).await, (1, vec![3]));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_newest_of_a_partition_stays() {
-        let store = Arc::new(Slow::default());
-        for end in [9, 10] {
+    /// Snapshots of one partition, one after the other, each as long as its end.
+    async fn write_in_turn(store: &Arc<Slow>, ends: impl IntoIterator<Item = i64>) {
+        for end in ends {
             let mut writer = SnapshotWriter::new(store.clone());
             let chain = ChainKey { topic: "listen_events".into(), epoch: 1, partition: 0 };
             writer.write(chain, end, vec![0; end as usize]).await;
             writer.finish().await;
         }
-        assert_eq!(store.0.lock().expect("not poisoned").values().copied().collect::<Vec<_>>(), [10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_newest_of_a_partition_stays() {
+        let store = Arc::new(Slow::default());
+        write_in_turn(&store, [9, 10]).await;
+        assert_eq!(store.sizes(), [10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_not_be_dropped_is_not_asked_for_again() {
+        let store = Arc::new(Slow { keeps_all: true, ..Slow::default() });
+        write_in_turn(&store, 1..=5).await;
+        assert_eq!(store.sizes(), [1, 2, 3, 4, 5]);
+        // The first has nothing before it; with the second it shows.
+        let asked = [&store.lists, &store.discards].map(|count| count.load(Ordering::Relaxed));
+        assert_eq!(asked, [2, 1]);
     }
 }

@@ -1,8 +1,12 @@
 //! What can go wrong between the engine and a bucket, one by one.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use beatlytica::lake::store::{Created, Store, StoreError, list_all};
+use beatlytica::lake::layout::{ChainKey, Name};
+use beatlytica::lake::snapshots::SnapshotWriter;
+use beatlytica::lake::store::{Created, MeteredStore, Store, StoreError, list_all};
+use beatlytica::metrics::{Metrics, Watched};
 use bytes::Bytes;
 
 use crate::Bench;
@@ -170,9 +174,27 @@ async fn refusals_are_final_and_name_the_permission() {
     }
     bench.fake.inject(Ask::Insert, [Fault::Refuse(400, "invalid")]);
     assert!(permanent(create(&bench).await).contains("400 (invalid): a planned fault"));
-    // The cache may be left to the bucket's own rules.
-    bench.fake.inject(Ask::Delete, [Fault::Refuse(403, "forbidden")]);
-    bench.store.discard("state/x").await.unwrap();
+    assert!(bench.clock.pauses().is_empty());
+}
+
+/// The cache is left to the bucket's own rules then, and neither listed nor asked for again.
+#[tokio::test]
+async fn a_bucket_that_lets_nobody_delete_is_asked_once() {
+    let bench = Bench::new().await;
+    let chain = ChainKey { topic: "listen_events".into(), epoch: 1, partition: 0 };
+    let name = |end| Name::State { chain: chain.clone(), end }.to_string();
+    (0..100).for_each(|end| bench.fake.put(&format!("pre/fix/{}", name(end)), BODY));
+    bench.fake.inject(Ask::Delete, vec![Fault::Refuse(403, "forbidden"); 300]);
+    let metrics = Metrics::new(Watched::default()).unwrap().uploads;
+    let store = Arc::new(MeteredStore::new(Arc::new(bench.store), metrics));
+    for end in [100, 101] {
+        let mut writer = SnapshotWriter::new(store.clone());
+        writer.write(chain.clone(), end, BODY.to_vec()).await;
+        assert_eq!(writer.finish().await.get(&chain), Some(&end));
+    }
+    assert_eq!(bench.fake.names().len(), 102);
+    assert_eq!(bench.fake.requests(Ask::Delete).len(), 1);
+    assert_eq!(bench.fake.requests(Ask::List).len(), 1);
     assert!(bench.clock.pauses().is_empty());
 }
 

@@ -133,4 +133,8 @@ impl Store for MeteredStore {
         let discarded = self.inner.discard(name).await;
         self.count("discard", began, discarded, |()| "ok")
     }
+
+    fn may_discard(&self) -> bool {
+        self.inner.may_discard()
+    }
 }

@@ -108,6 +108,11 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Drops an object of the `state/` cache, where the store may; never called for anything else.
     async fn discard(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Whether [`Store::discard`] is worth calling: not once it was forbidden.
+    fn may_discard(&self) -> bool {
+        true
+    }
 }
 
 /// Every object below `prefix`, all pages.

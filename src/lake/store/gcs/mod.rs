@@ -9,6 +9,7 @@ mod wire;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ struct Inner {
     settings: GcsSettings,
     clock: Arc<dyn Clock>,
     tally: Arc<StoreTally>,
+    /// A delete was answered 403; the next would be, too.
+    keeps_all: AtomicBool,
 }
 
 impl fmt::Debug for GcsStore {
@@ -134,7 +137,8 @@ impl GcsStore {
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let (bucket, settings) = (bucket.to_owned(), settings.clone());
         let tally = Arc::default();
-        let inner = Inner { client, endpoint, bucket, prefix, tokens, settings, clock, tally };
+        let keeps_all = AtomicBool::new(false);
+        let inner = Inner { client, endpoint, bucket, prefix, tokens, settings, clock, tally, keeps_all };
         Ok(GcsStore { inner: Arc::new(inner) })
     }
 
@@ -290,10 +294,13 @@ async fn discard(store: &Inner, name: &str) -> Result<(), StoreError> {
         200 | 204 => Ok(()),
         404 if !answer.lacks_bucket() => Ok(()),
         403 => {
-            tracing::debug!(
-                object = name,
-                "the bucket does not let this writer delete; left to its lifecycle rules"
-            );
+            // Several may be under way.
+            if !store.keeps_all.swap(true, Ordering::Relaxed) {
+                tracing::info!(
+                    object = name,
+                    "the bucket does not let this writer delete: old snapshots of the windows are left to its lifecycle rule for state/"
+                );
+            }
             Ok(())
         }
         _ => Err(call.refused(&answer)),
@@ -338,5 +345,9 @@ impl Store for GcsStore {
         super::only_state(name)?;
         checked("discard", name)?;
         discard(&self.inner, name).await
+    }
+
+    fn may_discard(&self) -> bool {
+        !self.inner.keeps_all.load(Ordering::Relaxed)
     }
 }
