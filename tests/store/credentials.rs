@@ -178,6 +178,17 @@ async fn a_rejected_token_is_replaced_once_for_each_operation() {
 }
 
 #[tokio::test]
+async fn a_rejected_token_is_replaced_once_the_token_server_is_back() {
+    let login = login(key).await;
+    let bench = Bench::with(BUCKET, Some(Arc::clone(&login.source))).await;
+    assert_eq!(token(&login).await, "token-1");
+    bench.fake.allow_only(&["token-2"]);
+    login.server.script([Issue::Cut]);
+    assert_eq!(bench.store.create("x", Bytes::new()).await.unwrap(), Created::New);
+    assert_eq!(bench.clock.pauses(), [1]);
+}
+
+#[tokio::test]
 async fn a_token_rejected_within_an_upload_is_replaced_there() {
     let login = login(key).await;
     let bench = Bench::with(BUCKET, Some(Arc::clone(&login.source))).await;

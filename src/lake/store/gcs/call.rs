@@ -61,7 +61,7 @@ pub(super) struct Call<'a> {
     op: &'static str,
     name: &'a str,
     attempts: Attempts<'a>,
-    /// A token was refreshed because of a 401; this is done once.
+    /// There is another token since a 401; this is done once.
     refreshed: bool,
 }
 
@@ -113,9 +113,9 @@ impl<'a> Call<'a> {
         if answer.status != StatusCode::UNAUTHORIZED || self.refreshed {
             return Ok(answer);
         }
-        self.refreshed = true;
         tracing::info!(op = self.op, object = self.name, "token rejected, asking for another");
         let token = tokens.refresh(&token).await.map_err(|error| self.unsigned(&error))?;
+        self.refreshed = true;
         self.exchange(request, Some(token.secret())).await
     }
 
