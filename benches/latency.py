@@ -149,8 +149,8 @@ def measure(rate, options, folder):
         replay(broker, folder, {topic: [history if topic == HISTORY_TOPIC else empty] for topic in TOPICS}, PARTITIONS)
         history.unlink()
         write_events(events, Shape(rate * seconds, span_ms=seconds * 1000, start_ms=now_ms), TOPIC, rate * seconds)
-        # The windows keep a day more than partitions may be apart.
-        ahead = {"windows__max_ahead": f"{options.max_ahead}h", "windows__retention": f"{options.max_ahead + 42}h"}
+        # The windows keep a day more than partitions may be apart, and two days at least.
+        ahead = {"windows__max_ahead": f"{options.max_ahead}h", "windows__retention": f"{max(options.max_ahead, 6) + 42}h"}
         engine = Engine(broker, folder / "engine", **ahead)
         with engine.start("run") as running:
 

@@ -158,7 +158,7 @@ pub struct GcsSettings {
 pub struct WindowSettings {
     /// Allowed lateness behind a partition's own clock.
     pub lateness: Duration,
-    /// How long panes live behind the watermark.
+    /// How long panes live behind the watermark; two days at least.
     pub retention: Duration,
     /// Event times further ahead of the Kafka timestamp move no clock.
     pub future_limit: Duration,

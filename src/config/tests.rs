@@ -111,7 +111,8 @@ fn every_unreadable_value_is_reported_at_once() {
 #[test]
 fn rules_between_settings_are_checked() {
     for (file, key) in [
-        ("[windows]\nretention = '24h'", "windows.retention"),
+        ("[windows]\nretention = '31h'", "windows.retention"),
+        ("[windows]\nretention = '2879m'", "windows.retention"),
         ("[windows]\nmax_ahead = '40h'", "windows.retention"),
         ("[lake]\nurl = 's3://bucket'", "lake.url"),
         ("[lake]\nurl = 'file:///'", "lake.url"),

@@ -219,15 +219,18 @@ fn memory(settings: &Settings, check: &mut Check<'_>) {
 
 fn windows(settings: &Settings, check: &mut Check<'_>) {
     let windows = &settings.windows;
-    let needed = DAY.saturating_add(windows.max_ahead).saturating_add(windows.lateness);
-    check.require(
-        windows.retention >= needed,
-        "windows.retention",
+    let text = humantime_serde::re::humantime::format_duration;
+    let sliding = DAY.saturating_add(windows.max_ahead).saturating_add(windows.lateness);
+    let message = if sliding > 2 * DAY {
         format!(
             "must be at least 24h + windows.max_ahead + windows.lateness = {}, or the 24-hour window would miss panes",
-            humantime_serde::re::humantime::format_duration(needed)
-        ),
-    );
+            text(sliding)
+        )
+    } else {
+        "must be at least 48h, or the last closed day, which begins up to two days behind the watermark, would miss panes"
+            .to_owned()
+    };
+    check.require(windows.retention >= sliding.max(2 * DAY), "windows.retention", message);
     let limit = DAY * 366;
     check.require(windows.retention <= limit, "windows.retention", "must not exceed 366 days");
 }
