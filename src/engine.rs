@@ -8,7 +8,7 @@ use actix::Addr;
 use async_trait::async_trait;
 
 use crate::actors::window_aggregator::WindowAggregator;
-use crate::charts::{SongsAnswer, TimeMs, UsersAnswer};
+use crate::charts::{Coverage, SongsAnswer, TimeMs, UsersAnswer};
 use crate::http::{
     CompleteAnswer, Engine, EngineError, PartitionRow, SongsQuery, StatusAnswer, TableComplete, UsersQuery,
 };
@@ -104,12 +104,15 @@ impl Engine for RunningEngine {
     }
 
     fn complete(&self) -> CompleteAnswer {
-        let all = self.board.all();
+        let (all, totals) = (self.board.all(), self.board.topic_partitions());
         let tables = self.topics.iter().map(|(topic, kind)| {
             let lines = all.iter().filter(|(partition, _)| *partition.topic == **topic);
-            let hours: Option<Vec<i64>> = lines.map(|(_, status)| status.complete_through_ms()).collect();
-            let complete_through = hours.and_then(|hours| hours.into_iter().min()).map(TimeMs);
-            TableComplete { table: kind.table().into(), complete_through }
+            let hours: Vec<Option<i64>> = lines.map(|(_, status)| status.complete_through_ms()).collect();
+            let total = totals.get(topic).copied().unwrap_or(0).max(hours.len());
+            let partitions = Coverage { covered: hours.iter().flatten().count(), total };
+            // One of which nothing is known comes before all others.
+            let complete_through = hours.into_iter().min().flatten().map(TimeMs);
+            TableComplete { table: kind.table().into(), complete_through, partitions }
         });
         CompleteAnswer { tables: tables.collect() }
     }
@@ -153,15 +156,19 @@ impl Engine for RunningEngine {
 mod tests {
     use super::*;
 
-    #[test]
-    fn it_is_ready_once_every_partition_is_recovered_and_counted() {
-        let engine = RunningEngine {
+    fn engine(topics: &[(&str, EventKind)]) -> RunningEngine {
+        RunningEngine {
             board: StatusBoard::default(),
             aggregator: AggregatorSlot::default(),
             started: TimeMs(0),
-            topics: Vec::new(),
+            topics: topics.iter().map(|&(topic, kind)| (topic.to_owned(), kind)).collect(),
             stuck_after: Duration::from_secs(60),
-        };
+        }
+    }
+
+    #[test]
+    fn it_is_ready_once_every_partition_is_recovered_and_counted() {
+        let engine = engine(&[]);
         let rounds = engine.board.rounds();
         [&rounds.poll_loop, &rounds.supervisor, &rounds.aggregator]
             .into_iter()
@@ -174,5 +181,30 @@ mod tests {
         assert!(says("the windows of listen_events[3] are being rebuilt"));
         line.set_counted(true);
         assert_eq!(engine.ready(), Ok(()));
+    }
+
+    #[test]
+    fn a_table_is_complete_as_far_as_the_partitions_held_here() {
+        let engine = engine(&[("plays", EventKind::Listen), ("views", EventKind::PageView)]);
+        let held = |topic: &str, partition| {
+            engine.board.partition(&TopicPartition { topic: topic.into(), partition })
+        };
+        let complete = || {
+            let line = |line: TableComplete| {
+                let Coverage { covered, total } = line.partitions;
+                (line.complete_through.map(|time| time.0), covered, total)
+            };
+            engine.complete().tables.into_iter().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(complete(), [(None, 0, 0), (None, 0, 0)]);
+        engine.board.set_topic_partitions("plays", 2);
+        held("plays", 0).set_complete_through_ms(Some(7));
+        // How many there are in all is asked of the broker, and not known at once.
+        held("views", 0).set_complete_through_ms(Some(5));
+        assert_eq!(complete(), [(Some(7), 1, 2), (Some(5), 1, 1)]);
+        held("plays", 1);
+        assert_eq!(complete(), [(None, 1, 2), (Some(5), 1, 1)]);
+        held("plays", 1).set_complete_through_ms(Some(6));
+        assert_eq!(complete(), [(Some(6), 2, 2), (Some(5), 1, 1)]);
     }
 }

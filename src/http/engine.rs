@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::charts::{At, GroupBy, SongsAnswer, TimeMs, UsersAnswer, Window};
+use crate::charts::{At, Coverage, GroupBy, SongsAnswer, TimeMs, UsersAnswer, Window};
 
 /// A chart is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +115,11 @@ pub struct CompleteAnswer {
 pub struct TableComplete {
     /// The lake's table.
     pub table: String,
-    /// End of the last hour up to which no more records are expected; none before the first.
+    /// End of the last hour up to which no more records are expected from the partitions of this instance; none before the
+    /// first hour of one of them.
     pub complete_through: Option<TimeMs>,
+    /// Of how many of the topic's partitions that is known here. Where it is not all, ask the other instances as well.
+    pub partitions: Coverage,
 }
 
 /// The engine as HTTP sees it.

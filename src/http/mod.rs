@@ -7,7 +7,7 @@
 //! | `GET /api/v1/charts/songs?window=5m&q=joga+bjo` | the same among those whose artist or title holds each word |
 //! | `GET /api/v1/active-users?window=1h&at=closed&by=level` | active users of a window |
 //! | `GET /api/v1/active-users?window=1h&detail=true` | the same with every split (`splits`) and step by step (`series`) |
-//! | `GET /api/v1/complete` | through which hour each table is whole |
+//! | `GET /api/v1/complete` | through which hour each table is whole, as far as this instance's partitions tell (`partitions`) |
 //! | `GET /api/v1/status` | each partition's position, head, lag, freshness |
 //! | `GET /api/v1/stream?window=5m&at=live` | server-sent events `songs`, `users`, `status` |
 //! | `GET /metrics` | Prometheus text format |

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use prometheus::{IntCounter, Registry};
 use serde_json::{Value, json};
 
-use crate::charts::{ChartSettings, Charts, SongsAnswer, TimeMs, UsersAnswer};
+use crate::charts::{ChartSettings, Charts, Coverage, SongsAnswer, TimeMs, UsersAnswer};
 use crate::schemas::batch::Activity;
 use crate::schemas::{Dictionary, EventKind, Int64Column, Source, TextColumn};
 
@@ -85,8 +85,10 @@ impl Engine for ChartsEngine {
     }
 
     fn complete(&self) -> CompleteAnswer {
-        let complete_through = Some(TimeMs(NOON));
-        CompleteAnswer { tables: vec![TableComplete { table: "listen_events".into(), complete_through }] }
+        let (complete_through, partitions) = (Some(TimeMs(NOON)), Coverage { covered: 1, total: 2 });
+        CompleteAnswer {
+            tables: vec![TableComplete { table: "listen_events".into(), complete_through, partitions }],
+        }
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -208,7 +210,8 @@ async fn status_and_complete_are_answered() {
     assert_eq!(status["partitions"][0]["position"], 4);
     assert_eq!(status["partitions"][0]["newest"], "2024-05-06T11:59:59.999Z");
     let (_, complete) = get("/api/v1/complete").await;
-    let table = json!({"table": "listen_events", "complete_through": "2024-05-06T12:00:00Z"});
+    let table = json!({"table": "listen_events", "complete_through": "2024-05-06T12:00:00Z",
+        "partitions": {"covered": 1, "total": 2}});
     assert_eq!(complete, json!({"tables": [table]}));
 }
 
