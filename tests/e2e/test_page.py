@@ -208,6 +208,32 @@ def test_foreign_text_stays_text(world, watched):
     assert page.evaluate("getComputedStyle(document.querySelector('.title[dir=auto]')).textAlign") == "left"
 
 
+def test_nothing_said_and_the_word_null_are_two_groups(world, watched):
+    page = watched.open()
+    tables = {"level": ("#level", 2), "gender": ("#gender", 2), "state": ("#states-table", 1)}
+
+    def shown():
+        return {
+            name: page.eval_on_selector_all(f"{table} tbody tr", f"rows => rows.map(row => row.cells[{cell}].textContent)")
+            for name, (table, cell) in tables.items()
+        }
+
+    def answered():
+        splits = world.engine.get("/api/v1/active-users?window=1h&detail=true")["splits"]
+        return {name: [f"{group['users']:,}" for group in splits[name]] for name in tables}
+
+    # A row that is not known again shows with the next update but one.
+    for turn in range(3):
+        plays = [
+            {**world.feed.play(world.now, FIRST, 0), "userId": user + turn, **dict.fromkeys(tables, word)}
+            for user, word in [(1_000, "null"), (2_000, None)]
+        ]
+        before = answered()
+        world.send(listen_events=plays)
+        wait_until(lambda: answered() != before, "the new groups", PATIENCE / 1000)
+        wait_until(lambda: shown() == answered(), "them on the page", PATIENCE / 1000)
+
+
 def test_search_forgives_case_and_accents(world, watched):
     page = watched.open()
     page.keyboard.press("/")

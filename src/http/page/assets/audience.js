@@ -14,7 +14,7 @@ function makeBar() {
 
 function showBars(id, groups, users) {
   const value = (group) => group[id];
-  keyed(byId(id).tBodies[0], groups, (group) => String(value(group)), makeBar, (row, group) => {
+  keyed(byId(id).tBodies[0], groups, (group) => JSON.stringify(value(group)), makeBar, (row, group) => {
     const [name, track, count, share] = row.children;
     text(name, NAMES[value(group)] ?? value(group) ?? "Not said");
     track.firstElementChild.style.setProperty("--share", (group.users / Math.max(1, users)).toFixed(4));

@@ -72,7 +72,7 @@ export class States {
     const most = known.slice(0, 3).map((group) => `${NAMES.get(group.state)} ${number(group.users)}`);
     text(byId("states-words"), most.length ? `Most active users: ${most.join(", ")}.` : "No state is known.");
     const make = () => element("tr", {}, element("th", { scope: "row" }), element("td"));
-    keyed(byId("states-table").tBodies[0], groups, (group) => String(group.state), make, (row, group) => {
+    keyed(byId("states-table").tBodies[0], groups, (group) => JSON.stringify(group.state), make, (row, group) => {
       text(row.firstElementChild, NAMES.get(group.state) ?? group.state ?? "Not said");
       text(row.lastElementChild, number(group.users));
     });
