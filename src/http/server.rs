@@ -1,6 +1,6 @@
 //! The server: routes, limits and headers.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,11 @@ use crate::metrics::HttpMetrics;
 
 /// Connections at once, with room beside all streams for scrapes and health checks; the rest wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 1536;
+#[cfg(target_os = "linux")]
+const BACKLOG: i32 = 1024;
+/// A client that takes nothing of what it is sent for so long is gone, or sleeps. Its stream would never notice: nothing asks
+/// it for more while the connection's buffers are full.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// No route reads a body.
 const MAX_BODY_BYTES: usize = 1024;
 /// A client has this long to send its request's head.
@@ -82,6 +87,32 @@ fn counted<B>(metrics: &HttpMetrics, began: Instant, response: ServiceResponse<B
 /// # Errors
 /// The address cannot be bound.
 pub fn serve(listen: SocketAddr, tls: Option<ServerConfig>, services: Services) -> std::io::Result<Server> {
+    serve_on(listener(listen, PATIENCE)?, tls, services)
+}
+
+/// A socket that listens at `address`. A connection that it accepts breaks when its client takes nothing for `patience`, as
+/// far as the system can do that.
+pub(super) fn listener(address: SocketAddr, patience: Duration) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    #[cfg(target_os = "linux")]
+    {
+        // Accepted sockets inherit it (tcp(7)), those below TLS too.
+        let patience = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+        rustix::net::sockopt::set_tcp_user_timeout(&listener, patience)?;
+        // The standard library's backlog is shorter.
+        rustix::net::listen(&listener, BACKLOG)?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = patience;
+    Ok(listener)
+}
+
+/// [`serve`] on a socket that listens.
+pub(super) fn serve_on(
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    services: Services,
+) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
         let (metrics, token) = (services.metrics.clone(), services.token.clone());
         App::new()
@@ -108,8 +139,8 @@ pub fn serve(listen: SocketAddr, tls: Option<ServerConfig>, services: Services) 
     .disable_signals();
     let is_tls = tls.is_some();
     let server = match tls {
-        Some(tls) => server.bind_rustls_0_23(listen, tls)?,
-        None => server.bind(listen)?,
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
     };
     // Where port 0 is asked for, the system chooses one.
     for address in server.addrs() {

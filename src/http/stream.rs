@@ -1,7 +1,8 @@
 //! `/api/v1/stream`: server-sent events, once a second and only what changed.
 //!
 //! A client holds no queue: for each kind of event there is one newest frame that all clients share, and a client that
-//! was slow gets the newest only. One that slept through [`MAX_MISSED`] frames is let go; its browser connects anew.
+//! was slow gets the newest only. One that slept through [`MAX_MISSED`] frames is let go; its browser connects anew. One that
+//! stops reading is let go by the socket (`server.rs`).
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -314,7 +315,11 @@ pub async fn publish_every(period: Duration, engine: Arc<dyn Engine>, hub: Arc<H
 mod tests {
     use async_trait::async_trait;
 
+    use std::io::Write as _;
+
     use super::super::engine::{CompleteAnswer, EngineError, StatusAnswer};
+    use super::super::server::{listener, serve_on};
+    use super::super::tests::services;
     use super::*;
     use crate::charts::{SongsAnswer, UsersAnswer};
 
@@ -437,5 +442,35 @@ mod tests {
         text(&mut clients[0]).await;
         hub.close();
         assert_eq!(text(&mut clients[0]).await, None);
+    }
+
+    /// Its end of the connection lives, and says that it has no room.
+    #[cfg(target_os = "linux")]
+    #[actix_web::test]
+    async fn who_reads_nothing_loses_the_connection_and_the_seat() {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let services = services(None);
+        let hub = Arc::clone(&services.hub);
+        let listener = listener(([127, 0, 0, 1], 0).into(), PATIENCE).unwrap();
+        let mut sleeper = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = serve_on(listener, None, services).unwrap();
+        let (handle, running) = (server.handle(), actix_web::rt::spawn(server));
+        sleeper.write_all(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let waiting = async |clients: usize, limit: Duration| {
+            let began = Instant::now();
+            // More than both ends' buffers hold, as soon as somebody listens.
+            while hub.clients() != clients && began.elapsed() < limit {
+                say(&hub, &began.elapsed().as_nanos().to_string().repeat(100_000));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            (hub.clients(), began.elapsed())
+        };
+        assert_eq!(waiting(1, Duration::from_secs(10)).await.0, 1);
+        let (clients, took) = waiting(0, PATIENCE * 10).await;
+        assert_eq!(clients, 0, "its seat is kept");
+        assert!(took >= PATIENCE / 2, "{took:?} is no patience");
+        handle.stop(false).await;
+        running.await.unwrap().unwrap();
+        drop(sleeper);
     }
 }

@@ -133,7 +133,7 @@ fn charts() -> Charts {
     charts
 }
 
-fn services(failing: Option<EngineError>) -> Services {
+pub(super) fn services(failing: Option<EngineError>) -> Services {
     let registry = Registry::new();
     let counter = IntCounter::new("beatlytica_test_total", "A counter.").unwrap();
     counter.inc();
