@@ -5,7 +5,7 @@ use super::calendar::YEAR;
 use super::chain::Chain;
 use super::choice::SongChoice;
 use super::config::{Compat, ConfigError, SimulatorConfig};
-use super::listener::Listener;
+use super::listener::{Listener, SessionIds};
 use super::people::People;
 use super::queue::Queue;
 use super::random::Random;
@@ -25,7 +25,7 @@ pub struct Simulator {
     queue: Queue,
     newcomers: Option<Newcomers>,
     songs: SongChoice,
-    sessions: i64,
+    ids: SessionIds,
     /// Second 0 of the queue, since 1970.
     origin: i64,
     /// Second of the event before, since 1970.
@@ -104,7 +104,7 @@ impl Simulator {
         let mut simulator = Self {
             origin: 0,
             clock: i64::MIN,
-            sessions: 0,
+            ids: SessionIds::new(config.compat, config.start_ms),
             newcomers: None,
             queue: Queue::new(),
             users: Vec::new(),
@@ -183,9 +183,9 @@ impl Simulator {
         };
         self.clock = user.at;
         if let Some(out) = out {
-            user.record(&self.rules, &self.texts, visitor, out);
+            user.record(&self.rules, &self.texts, &mut self.ids, visitor, out);
         }
-        if user.step(&self.rules, &mut self.songs, &mut self.sessions, visitor.place) {
+        if user.step(&self.rules, &mut self.songs, &mut self.ids, visitor.place) {
             self.queue.push(index, (user.at - self.origin).max(0) as u64);
         }
     }
@@ -263,9 +263,8 @@ impl Simulator {
         let member_for = if second.is_none() { rules.people.member_for(&mut random) } else { 0 };
         visitor.registration = (joins - member_for) * 1000 + rules.fraction;
         let state = rules.chain.start(class, &mut random)?;
-        self.sessions += 1;
         let mut user = Listener::new(random, alpha, beta);
-        user.begin(rules, &mut self.songs, self.sessions, state, at, visitor.place);
+        user.begin(rules, &mut self.songs, &mut self.ids, state, at, visitor.place);
         self.users.push(user);
         self.visitors.push(visitor);
         Some(at)

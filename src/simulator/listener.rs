@@ -10,6 +10,24 @@ use super::record::{Envelope, RecordBuffer};
 use super::text::{Moment, Texts, Visitor, Writer};
 use crate::schemas::EventKind;
 
+/// Gives sessions their ids.
+#[derive(Debug)]
+pub(super) struct SessionIds(i64);
+
+impl SessionIds {
+    /// Eventsim counts from 1. Runs that go on from where another ended, into the same topics, must not use its ids again:
+    /// they count from their start in milliseconds, which none before them has reached unless a thousand sessions a second
+    /// were seen.
+    pub(super) fn new(compat: Compat, start_ms: i64) -> Self {
+        Self(if compat == Compat::Eventsim { 0 } else { start_ms })
+    }
+
+    fn next(&mut self) -> i64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
 /// What changes of a listener.
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -20,7 +38,8 @@ pub(super) struct Listener {
     /// Second of the next event, since 1970.
     pub(super) at: i64,
     song_end: i64,
-    session: i64,
+    /// The session's id, once it has one.
+    session: Option<i64>,
     /// The song that plays or played last in this session.
     song: Option<u32>,
     item: u32,
@@ -37,7 +56,7 @@ impl Listener {
             beta,
             at: 0,
             song_end: 0,
-            session: 0,
+            session: None,
             song: None,
             item: 0,
             state: 0,
@@ -50,12 +69,14 @@ impl Listener {
         &mut self,
         rules: &Rules,
         songs: &mut SongChoice,
-        session: i64,
+        ids: &mut SessionIds,
         state: StateId,
         at: i64,
         place: usize,
     ) {
-        (self.session, self.state, self.at) = (session, state, at);
+        // An id is given when the session begins, or, so that few are used up, when something of it is first recorded.
+        self.session = (rules.compat == Compat::Eventsim).then(|| ids.next());
+        (self.state, self.at) = (state, at);
         (self.item, self.song, self.after_login) = (0, None, false);
         if rules.chain.node(state).is_some_and(|node| node.next_song) {
             self.play(songs, place);
@@ -73,13 +94,13 @@ impl Listener {
         &mut self,
         rules: &Rules,
         songs: &mut SongChoice,
-        sessions: &mut i64,
+        ids: &mut SessionIds,
         place: usize,
     ) -> bool {
         let Some(node) = rules.chain.node(self.state) else { return false };
         let next = rules.chain.step(node, &mut self.random);
         let Some((state, target)) = next.and_then(|state| Some((state, rules.chain.node(state)?))) else {
-            return self.come_back(rules, node, songs, sessions, place);
+            return self.come_back(rules, node, songs, ids, place);
         };
         if target.redirect {
             self.at += 1;
@@ -106,7 +127,7 @@ impl Listener {
         rules: &Rules,
         node: &Node,
         songs: &mut SongChoice,
-        sessions: &mut i64,
+        ids: &mut SessionIds,
         place: usize,
     ) -> bool {
         // A slip makes Eventsim's probability to leave far greater than 1, whatever the rate.
@@ -122,22 +143,29 @@ impl Listener {
             }
         }
         let Some(state) = rules.chain.start(node.class, &mut self.random) else { return false };
-        *sessions += 1;
-        self.begin(rules, songs, *sessions, state, at, place);
+        self.begin(rules, songs, ids, state, at, place);
         true
     }
 
     /// Appends the records of the present event, in Eventsim's order.
-    pub(super) fn record(&self, rules: &Rules, texts: &Texts, visitor: &Visitor, out: &mut RecordBuffer) {
+    pub(super) fn record(
+        &mut self,
+        rules: &Rules,
+        texts: &Texts,
+        ids: &mut SessionIds,
+        visitor: &Visitor,
+        out: &mut RecordBuffer,
+    ) {
         let Some(node) = rules.chain.node(self.state) else { return };
+        let session = *self.session.get_or_insert_with(|| ids.next());
         let ts = self.at * 1000 + rules.fraction;
         let song = self.song.filter(|_| node.next_song).map(|song| song as usize);
-        let moment = Moment { ts, session: self.session, item: i64::from(self.item), song };
+        let moment = Moment { ts, session, item: i64::from(self.item), song };
         let writer = Writer::new(texts, node, moment, visitor);
         let user_id = node.shows_user.then_some(visitor.user_id);
         let mut put = |kind| {
             writer.write(kind, out.text());
-            out.close(Envelope { kind, user_id, session_id: self.session, ts });
+            out.close(Envelope { kind, user_id, session_id: session, ts });
         };
         if node.next_song {
             put(EventKind::Listen);
