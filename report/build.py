@@ -131,12 +131,14 @@ def main():
     marts, folder = map(pathlib.Path, sys.argv[1:])
     if not marts.is_file():
         raise SystemExit(f"{marts} is missing: build the marts first (`make marts`), or name another file with MARTS=")
-    folder.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(marts), read_only=True) as db:
-        for name, text in pages(db):
-            partial = folder / f"{name}.partial"
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, folder / f"{name}.html")
+        # All before the first is written: pages of one report are of one age.
+        made = list(pages(db))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in made:
+        partial = folder / f"{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, folder / f"{name}.html")
     print(f"The report is in {folder / 'index.html'}")
 
 

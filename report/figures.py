@@ -1,4 +1,7 @@
-"""What the pages show, asked of the marts: every function gives rows as dictionaries, or one value."""
+"""What the pages show, asked of the marts: every function gives rows as dictionaries, or one value.
+
+The lake keeps whatever time an event has. Nothing later than today is shown: one wrong clock would else be the newest day of every page.
+"""
 
 import datetime
 
@@ -12,6 +15,13 @@ class Figures:
 
     def __init__(self, db):
         self.db = db
+        # The marts' days are UTC; so is `current_date` then.
+        db.execute("set TimeZone = 'UTC'")
+
+    def has(self, *marts):
+        """Whether these marts are built: the nightly ones come later than the others."""
+        built = self.db.execute("select table_name from information_schema.tables where table_schema = 'marts'").fetchall()
+        return {name for name, in built} >= set(marts)
 
     def rows(self, query, *values):
         result = self.db.execute(query, values)
@@ -31,8 +41,9 @@ class Figures:
         """First and last day, plays, hours listened, listeners."""
         return self.rows(
             """select min(event_date) as first_day, max(event_date) as last_day, sum(plays)::bigint as plays,
-              sum(listened_ms) / 3600000.0 as hours, (select count(distinct userId) from core.dim_users) as listeners
-            from core.play_hours"""
+              sum(listened_ms) / 3600000.0 as hours,
+              (select count(distinct userId) from core.dim_users where rowActivationDate <= current_date) as listeners
+            from core.play_hours where event_date <= current_date"""
         )[0]
 
     def popular_songs(self, places):
@@ -41,21 +52,24 @@ class Figures:
             """select row_number() over (order by sum(charted_plays) desc, artist, song) as place, artist, song,
               sum(charted_plays)::bigint as plays, min(peak_rank) as best_day
             from marts.chart_daily
-            where rule_set = 'plain' and chart_date > (select max(chart_date) from marts.chart_daily) - 28
+            where rule_set = 'plain' and chart_date <= current_date
+              and chart_date > (select max(chart_date) from marts.chart_daily where chart_date <= current_date) - 28
             group by artist, song order by place limit ?""", places,
         )
 
     def plays_by_day(self):
         return self.rows(
             """select event_date as day, sum(plays)::bigint as plays, sum(listened_ms) / 3600000.0 as hours
-            from core.play_hours group by day order by day"""
+            from core.play_hours where event_date <= current_date group by day order by day"""
         )
 
     def clock(self):
         """Hours listened by day of the week and hour of the day, of the newest two months."""
         rows = self.rows(
             """select day_of_week, hour_of_day as hour, sum(listened_ms) / 3600000.0 as hours from marts.listening_clock
-            where month_start >= (select max(month_start) from marts.listening_clock) - interval 1 month group by all order by all"""
+            where month_start <= current_date
+              and month_start >= (select max(month_start) from marts.listening_clock where month_start <= current_date) - interval 1 month
+            group by all order by all"""
         )
         return [{**row, "day": DAYS[row["day_of_week"]]} for row in rows]
 
@@ -67,21 +81,24 @@ class Figures:
         stickiness = "null::double" if period == "daily" else "stickiness"
         return self.rows(
             f"select {column} as period, dimension, member, users, {stickiness} as stickiness from marts.active_users_{period} "
-            f"where dimension in ('all', 'level') order by all"
+            f"where dimension in ('all', 'level') and {column} <= current_date order by all"
         )
 
     def states(self, places):
         """States by listeners of the newest week."""
         return self.rows(
             """select member as state, users from marts.active_users_weekly
-            where dimension = 'state' and week_start = (select max(week_start) from marts.active_users_weekly)
+            where dimension = 'state'
+              and week_start = (select max(week_start) from marts.active_users_weekly where week_start <= current_date)
             order by users desc, member limit ?""", places,
         )
 
     def retention(self):
+        """Cohorts of ten and more; None where the nightly marts are not built yet."""
         return self.rows(
-            "select cohort_week, weeks_later, cohort_users, retention from marts.retention_cohorts where cohort_users >= 10 order by all"
-        )
+            """select cohort_week, weeks_later, cohort_users, retention from marts.retention_cohorts
+            where cohort_users >= 10 and cohort_week + weeks_later::integer * 7 <= current_date order by all"""
+        ) if self.has("retention_cohorts") else None
 
     # Demographics
 
@@ -89,30 +106,32 @@ class Figures:
         """Listeners and hours a listener by one column, of the newest month; groups too small to show are left out of the mart."""
         return self.rows(
             f"""select "{by}" as member, sum(listeners)::bigint as listeners, sum(listened_ms) / 3600000.0 / sum(listeners) as hours_each
-            from marts.demographics where month_start = (select max(month_start) from marts.demographics)
+            from marts.demographics
+            where month_start = (select max(month_start) from marts.demographics where month_start <= current_date)
             group by member order by member = 'other', listeners desc, member"""
         )
 
     def demographics_month(self):
-        """The month, and its listeners who are in groups large enough to show."""
-        return self.rows(
-            """select max(month_start) as month, sum(listeners)::bigint as shown,
-              (select max(users) from marts.active_users_monthly
-               where dimension = 'all' and month_start = (select max(month_start) from marts.demographics)) as active
-            from marts.demographics where month_start = (select max(month_start) from marts.demographics)"""
-        )[0]
+        """The month, its listeners who are in groups large enough to show, and all; None where no group is."""
+        found = self.rows(
+            """select month_start as month, sum(listeners)::bigint as shown, (select max(users) from marts.active_users_monthly as monthly
+               where dimension = 'all' and monthly.month_start = demographics.month_start) as active
+            from marts.demographics where month_start <= current_date group by month_start order by month_start desc limit 1"""
+        )
+        return found[0] if found else None
 
     def funnel(self):
         return self.rows(
             """select sum(guests)::bigint as guests, sum(registered)::bigint as registered, sum(paid)::bigint as paid,
               sum(downgraded)::bigint as downgraded, sum(cancelled)::bigint as cancelled
-            from marts.funnel where event_date > (select max(event_date) from marts.funnel) - 28"""
+            from marts.funnel
+            where event_date <= current_date and event_date > (select max(event_date) from marts.funnel where event_date <= current_date) - 28"""
         )[0]
 
     # Weekly charts
 
     def newest_week(self):
-        return self.value("select max(week_start) from marts.chart_weekly where rule_set = ?", RULES)
+        return self.value("select max(week_start) from marts.chart_weekly where rule_set = ? and week_start <= current_date", RULES)
 
     def chart(self, week, places):
         return self.rows(
@@ -139,7 +158,10 @@ class Figures:
     # Wrapped
 
     def year(self):
-        return self.value("select max(year) from marts.wrapped_global")
+        """The newest year; None where the nightly marts are not built yet."""
+        if not self.has("wrapped_global", "wrapped_user"):
+            return None
+        return self.value("select max(year) from marts.wrapped_global where year <= extract(year from current_date)")
 
     def year_totals(self, year):
         found = self.rows(

@@ -170,6 +170,66 @@ def test_marts_without_a_play_are_said_to_be_empty(demo, visit, tmp_path):
         assert "hold no play yet" in visit(name, folder=folder).locator("main").inner_text()
 
 
+def changed(demo, folder, *statements):
+    """The demo's marts after these statements."""
+    marts = shutil.copy(demo[1], folder / "changed.duckdb")
+    with duckdb.connect(str(marts)) as db:
+        for statement in statements:
+            db.execute(statement)
+    return marts
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_listen_of_2099_changes_no_page(demo, tmp_path):
+    """What it makes in every mart: a newest day, week, month or year of its own."""
+    with duckdb.connect(str(demo[1]), read_only=True) as db:
+        dated = dict(db.execute(
+            """select table_schema || '.' || table_name, arg_max(column_name, ordinal_position) from information_schema.columns
+            where (table_schema = 'marts' or table_name = 'play_hours')
+              and column_name in ('event_date', 'chart_date', 'week_start', 'month_start', 'cohort_week', 'year') group by all"""
+        ).fetchall())
+    future = lambda column: "2099" if column == "year" else "date '2099-01-02'"
+    marts = changed(
+        demo, tmp_path,
+        # Not a copy of all: its figures are to differ from the newest ones.
+        *(f"insert into {table} select * replace ({future(column)} as {column}) from {table} where rowid < 9 or rowid % 2 = 0"
+          for table, column in dated.items()),
+        "insert into core.dim_users select * replace (date '2099-01-02' as rowActivationDate, -1 as userId) from core.dim_users limit 1",
+        "insert into marts.retention_cohorts select * replace (3770 as weeks_later) from marts.retention_cohorts where weeks_later = 0",
+    )
+    assert len(dated) >= 15
+    assert contents(build(marts, tmp_path / "future")) == contents(build(demo[1], tmp_path / "today"))
+
+
+def test_groups_too_small_to_show_are_said_to_be(demo, visit, tmp_path):
+    folder = build(changed(demo, tmp_path, "delete from marts.demographics", "delete from marts.chart_weekly"), tmp_path / "site")
+    page = visit("demographics", folder=folder)
+    assert "No group of listeners is large enough" in page.locator("main").inner_text() and page.locator("section").count() == 0
+    assert "No play counts" in visit("charts", folder=folder).locator("main").inner_text()
+
+
+NIGHTLY = ("retention_cohorts", "conversion", "wrapped_user", "wrapped_global")
+
+
+def test_nightly_marts_that_are_not_built_yet_are_named(demo, visit, tmp_path):
+    folder = build(changed(demo, tmp_path, *(f"drop table marts.{name}" for name in NIGHTLY)), tmp_path / "site")
+    for name, drawings in (("users", 3), ("wrapped", 0)):
+        page = visit(name, folder=folder)
+        assert "not built yet" in page.locator("main").inner_text()
+        assert page.locator(".drawing").count() == drawings
+
+
+def test_a_page_that_cannot_be_made_leaves_all_as_they_were(demo, tmp_path):
+    before = contents(build(demo[1], tmp_path / "site"))
+    marts = changed(demo, tmp_path, "delete from marts.chart_daily", "drop table marts.artist_chart_weekly")
+    with pytest.raises(subprocess.CalledProcessError):
+        build(marts, tmp_path / "site")
+    assert contents(tmp_path / "site") == before
+
+
 def test_missing_marts_are_named(tmp_path):
     command = [sys.executable, ROOT / "report" / "build.py", tmp_path / "none.duckdb", tmp_path]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
