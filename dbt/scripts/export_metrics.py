@@ -3,13 +3,15 @@
     export_metrics.py FILE.prom
 
 It finds the marts as dbt does: DBT_TARGET, then BEATLYTICA_MARTS, or BEATLYTICA_GCP_PROJECT and BEATLYTICA_DATASET. The file is replaced
-whole. Labels are tables, topics and measures: a bounded few.
+whole. While the recount lacks what is new in the ledger it stays as it is, for an alert goes by its age. Labels are tables, topics and
+measures: a bounded few.
 """
 
 import datetime
 import os
 import pathlib
 import sys
+import time
 
 # Name, meaning, labels, and a query that DuckDB and BigQuery understand: the labels' values, then the figure. {} stands before a schema.
 METRICS = [
@@ -38,6 +40,10 @@ METRICS = [
         "select topic, measure, sum(amount) from {}marts.data_quality group by 1, 2 order by 1, 2",
     ),
 ]
+
+# Whether `reconciliation` is built and holds all that the marts have found in the ledger.
+IS_RECONCILED = """select coalesce(max(through_batch) = (select coalesce(max(batch), 0) from {}lake.lake_ranges), false)
+  from {}lake.lake_applied where model = 'reconciliation'"""
 
 
 def from_bigquery():
@@ -78,6 +84,9 @@ def lines(ask, before):
         for *values, figure in ask(query.format(before)):
             pairs = ",".join(f'{label}="{escaped(value)}"' for label, value in zip(labels, values, strict=True))
             yield f"{name}{{{pairs}}} {number(figure)}"
+    yield "# HELP beatlytica_marts_exported_timestamp_seconds When these figures were read from the marts."
+    yield "# TYPE beatlytica_marts_exported_timestamp_seconds gauge"
+    yield f"beatlytica_marts_exported_timestamp_seconds {int(time.time())}"
 
 
 def main():
@@ -85,6 +94,10 @@ def main():
         raise SystemExit("usage: export_metrics.py FILE.prom")
     target = pathlib.Path(sys.argv[1])
     ask, before = from_bigquery() if os.environ.get("DBT_TARGET") == "bigquery" else from_duckdb()
+    [[reconciled]] = ask(IS_RECONCILED.format(before, before))
+    if not reconciled:
+        print(f"reconciliation lacks what is new in the ledger: {target} stays as it is")
+        return
     text = "\n".join(lines(ask, before)) + "\n"
     # A scrape must not see half a file.
     partial = target.with_suffix(".partial")

@@ -17,6 +17,7 @@ def described(task):
         "pool": task.pool,
         "pool_slots": task.pool_slots,
         "retries": task.retries,
+        "trigger_rule": task.trigger_rule,
         "alerts": bool(task.on_failure_callback),
         "outlets": [outlet.name for outlet in task.outlets],
         "select": getattr(task, "select", None),

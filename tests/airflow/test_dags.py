@@ -42,7 +42,7 @@ def task_of(node):
 
 def test_airflow_reads_every_file(structure):
     assert structure["errors"] == {}
-    assert set(structure["dags"]) == {"beatlytica_hourly", "beatlytica_metrics", "beatlytica_nightly", "beatlytica_weekly"}
+    assert set(structure["dags"]) == {"beatlytica_hourly", "beatlytica_nightly", "beatlytica_weekly"}
 
 
 @pytest.mark.parametrize(("dag", "nightly"), [("beatlytica_hourly", False), ("beatlytica_nightly", True)])
@@ -61,6 +61,18 @@ def test_nothing_is_built_before_the_hour_is_there(structure, nodes):
     for name, task in tasks.items():
         assert task["upstream"] or name == "hour_is_complete"
     assert tasks["publish"]["upstream"] == ["tests_across_models"] and tasks["publish"]["outlets"] == ["beatlytica_marts"]
+
+
+def test_figures_are_exported_behind_a_failed_test_too(structure, nodes):
+    """A difference fails the task of `reconciliation`: what waits for its success would never tell of it."""
+    tasks = structure["dags"]["beatlytica_hourly"]["tasks"]
+    export = tasks["export"]
+    assert export["trigger_rule"] == "all_done_min_one_success"
+    assert "marts.reconciliation_model_build" in export["upstream"]
+    assert all(name.startswith("marts.") for name in export["upstream"])
+    # The run itself has failed all the same: of its last tasks, `publish` has.
+    assert not any("export" in task["upstream"] for task in tasks.values())
+    assert {task["trigger_rule"] for name, task in tasks.items() if name != "export"} == {"all_success"}
 
 
 def test_one_process_writes_at_a_time(structure):

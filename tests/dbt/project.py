@@ -55,10 +55,11 @@ class Project:
         assert ended == code, f"dbt {' '.join(arguments)}: exit code {ended}\n{printed[-5000:]}"
         return printed
 
-    def export(self, path, *prefix):
-        """Writes the figures for Prometheus, as the DAG does."""
+    def export(self, path, *prefix, database=None):
+        """Writes the figures for Prometheus, as the DAG does, of these marts or of those in another file."""
         command = [sys.executable, *prefix, str(self.source / "scripts" / "export_metrics.py"), str(path)]
-        subprocess.run(command, env=self.environment, cwd=self.folder, check=True, timeout=120)
+        environment = self.environment | ({"BEATLYTICA_MARTS": str(database)} if database else {})
+        subprocess.run(command, env=environment, cwd=self.folder, check=True, timeout=120)
 
     def connect(self):
         """The database, read only."""

@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import time
 
 import duckdb
 import pytest
@@ -86,13 +88,36 @@ def test_every_relation_lies_in_a_dataset_that_terraform_makes(tmp_path):
     assert {relation["schema"] for relation in relations} == made
 
 
+def export(marts, database, file):
+    """Lines of the file of figures, after the script ran on a database."""
+    marts.export(file, database=database)
+    return file.read_text().splitlines()
+
+
 def test_metrics_for_prometheus(late, tmp_path):
-    exported = tmp_path / "marts.prom"
-    late.rebuilt.export(exported)
-    lines = exported.read_text().splitlines()
+    lines = export(late.rebuilt, late.rebuilt.database, tmp_path / "marts.prom")
     assert 'beatlytica_reconciliation_difference{table="song_counts"} 0' in lines
+    [exported] = [line.split()[1] for line in lines if line.startswith("beatlytica_marts_exported_timestamp_seconds ")]
+    assert abs(int(exported) - time.time()) < 60
     assert f'beatlytica_marts_records{{topic="listen_events",measure="duplicates"}} {late.copies["listen_events"]}' in lines
-    assert all(re.fullmatch(r'# (HELP|TYPE) .+|[a-z_]+\{([a-z]+="[^"]*",?)+\} -?\d+', line) for line in lines)
+    assert all(re.fullmatch(r'# (HELP|TYPE) .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? -?\d+', line) for line in lines)
+
+
+def test_figures_are_exported_when_counts_differ_and_kept_when_they_were_not_recounted(late, tmp_path):
+    database, file = shutil.copy(late.rebuilt.database, tmp_path / "changed.duckdb"), tmp_path / "marts.prom"
+    with duckdb.connect(str(database)) as db:
+        db.execute("update marts.reconciliation set differing_groups = 3 where event_hour = (select max(event_hour) from marts.reconciliation)")
+    differing = export(late.rebuilt, database, file)
+    assert 'beatlytica_reconciliation_differing_groups{table="song_counts"} 3' in differing
+    # The next run fails between the ledger and the recount.
+    with duckdb.connect(str(database)) as db:
+        db.execute("insert into lake.lake_ranges (entry, batch) select 'new', max(batch) + 1 from lake.lake_ranges")
+        db.execute("update marts.reconciliation set differing_groups = 0")
+    assert export(late.rebuilt, database, file) == differing
+    with duckdb.connect(str(database)) as db:
+        db.execute("drop table marts.reconciliation")
+        db.execute("delete from lake.lake_applied where model = 'reconciliation'")
+    assert export(late.rebuilt, database, file) == differing
 
 
 def blocks(language):

@@ -19,7 +19,7 @@ RULES = sorted((INFRA / "prometheus" / "rules").glob("*.yml"))
 SCALE = 60
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: Numbers of seconds in the rules' expressions; counts and shares stay as they are.
-THRESHOLDS = {"> bool 300": 300, "> 600": 600, "< 3600": 3600, "- time() < 120": 120}
+THRESHOLDS = {"> bool 300": 300, "> 600": 600, "< 3600": 3600, "> 10800": 10800, "- time() < 120": 120}
 
 
 def programs():

@@ -237,6 +237,8 @@ def test_counts_that_were_changed_behind_the_engines_back(broker, tmp_path):
             truth.query(rows)
             changed.write_bytes((tmp_path / "changed.parquet").read_bytes())
             marts(engine, tmp_path)
+        with watch(tmp_path / "later", port, "no hourly run writes the marts' figures any more", "BeatlyticaMartsStale", deadline=240):
+            pass
     engine.verify(code=3)
 
 

@@ -1,9 +1,8 @@
-"""What keeps lake and marts in order: figures after each hourly run, the slow marts each night, the proof each week."""
+"""What keeps lake and marts in order: the slow marts each night, the proof each week."""
 
 import pathlib
 import sys
 
-from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 # Composer keeps these files in a folder below the one that Airflow looks for modules in.
@@ -18,38 +17,11 @@ COMMON = {
     "default_args": project.DEFAULTS,
     "tags": ["beatlytica"],
 }
-# Exit code 99 marks a task as skipped.
-SKIP = "exit 99"
-
-
-def command(task_id, script, **arguments):
-    """A task that runs a shell script; values come by the environment, never as text in the script."""
-    found = {
-        **project.environment(),
-        "DBT": project.dbt_program(),
-        "PROJECT": str(project.project_folder()),
-        "DBT_TARGET": project.target(),
-    }
-    return BashOperator(
-        task_id=task_id, bash_command=f"set -euo pipefail\n{script}\n", env=found, append_env=True,
-        skip_on_exit_code=99, **{"pool": project.POOL, **arguments},
-    )
-
 
 # dbt writes into a folder of the task's own: the project may be read-only, and other runs use its target folder.
 SCRATCH = 'export DBT_TARGET_PATH="$PWD/target" DBT_LOG_PATH="$PWD/logs"'
 DBT = '"$DBT" --no-use-colors'
 WHERE = '--project-dir "$PROJECT" --profiles-dir "$PROJECT"'
-
-with DAG("beatlytica_metrics", schedule=[project.MARTS], description="Figures of the marts for Prometheus.", **COMMON):
-    command(
-        "export",
-        f"""
-        if [ -z "${{BEATLYTICA_METRICS_FILE:-}}" ]; then echo "BEATLYTICA_METRICS_FILE names no file, so nobody reads the figures"; {SKIP}; fi
-        python="$(dirname "$(command -v "$DBT")")/python"
-        "$python" "$PROJECT/scripts/export_metrics.py" "$BEATLYTICA_METRICS_FILE"
-        """,
-    )
 
 with DAG(
     "beatlytica_nightly",
@@ -63,7 +35,7 @@ with DAG(
         """Tells the DAGs that are scheduled on the nightly marts that there are new ones."""
 
     nightly = project.models("marts", select=[project.NIGHTLY])
-    documents = command(
+    documents = project.command(
         "docs",
         f"""
         {SCRATCH}
@@ -75,7 +47,7 @@ with DAG(
     )
     nightly >> publish()
     nightly >> documents
-    command("freshness", f"{SCRATCH}\n{DBT} source freshness {WHERE}")
+    project.command("freshness", f"{SCRATCH}\n{DBT} source freshness {WHERE}")
 
 with DAG(
     "beatlytica_weekly",
@@ -83,12 +55,12 @@ with DAG(
     description="Proves that the lake is what its ledger says.",
     **COMMON,
 ):
-    command(
+    project.command(
         "verify",
         f"""
         if [ -z "${{BEATLYTICA_BIN:-}}" ]; then
           echo "BEATLYTICA_BIN names no engine, so the lake is not verified here: run 'beatlytica verify' where the engine is"
-          {SKIP}
+          {project.SKIP}
         fi
         "$BEATLYTICA_BIN" verify
         """,

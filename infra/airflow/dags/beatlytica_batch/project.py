@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior, TestIndirectSelection
@@ -20,6 +21,8 @@ POOL = "beatlytica_marts"
 NIGHTLY = "tag:nightly"
 # Tests of several models: they wait until all models are built.
 ACROSS = ["test_type:singular", "test_name:relationships"]
+# Exit code 99 marks a task as skipped.
+SKIP = "exit 99"
 COMPOSER_DATA = pathlib.Path("/home/airflow/gcs/data/dbt")
 START = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 
@@ -98,4 +101,18 @@ def models(group_id, select=(), exclude=()):
             emit_datasets=False,
         ),
         operator_args=operator_arguments(),
+    )
+
+
+def command(task_id, script, **arguments):
+    """A task that runs a shell script; values come by the environment, never as text in the script."""
+    found = {
+        **environment(),
+        "DBT": dbt_program(),
+        "PROJECT": str(project_folder()),
+        "DBT_TARGET": target(),
+    }
+    return BashOperator(
+        task_id=task_id, bash_command=f"set -euo pipefail\n{script}\n", env=found, append_env=True,
+        skip_on_exit_code=99, **{"pool": POOL, **arguments},
     )
