@@ -4,9 +4,9 @@ The connection's host is the webhook's whole address, its password a bearer toke
 `{"text": …}`, which Slack, Mattermost and Google Chat take.
 """
 
+import http.client
 import json
 import logging
-import urllib.error
 import urllib.request
 
 CONNECTION = "beatlytica_alerts"
@@ -44,7 +44,7 @@ def say(text):
             return
         with urllib.request.urlopen(request(*found, text), timeout=10):
             pass
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         # An error of urllib may hold the address, which is a secret for many receivers.
         log.error("the alert channel took no message: %s", type(error).__name__)
 
