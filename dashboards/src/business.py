@@ -52,7 +52,7 @@ order by day_of_week, hour_of_day""", kind="table"))
     made.with_panel(mart("How do they come and go?", "Guests, registrations, paying, downgraded and cancelled users of a day.", "locale", f"""
 select timestamp(event_date) as time, guests, registered, paid, downgraded, cancelled from {source("funnel")}
 where {DAYS} order by time"""))
-    made.with_panel(mart("How many begin to pay?", "Share of a week's new free users that paid within 28 days.", "percentunit", f"""
+    made.with_panel(mart("How many begin to pay?", "Share of a week's new free users that have paid since. Newer weeks have had less time to.", "percentunit", f"""
 select timestamp(cohort_week) as time, conversion from {source("conversion")}
 where cohort_week between date($__timeFrom()) and date($__timeTo()) order by time"""))
     made.with_row(Row("Can it be trusted?"))

@@ -76,6 +76,12 @@ def test_every_panel_says_what_it_is():
                 assert (RUNBOOKS / pathlib.Path(link["url"]).name).exists(), f"{where} links to {link['url']}"
 
 
+def test_a_panel_that_names_a_time_limit_asks_for_it():
+    for panel in panels(BOARDS["business"]):
+        for days in re.findall(r"within (\d+) days", panel["description"]):
+            assert f"within_{days}_days" in panel["targets"][0]["rawSql"], panel["title"]
+
+
 def test_no_query_misspells_a_metric_and_a_misspelt_one_is_found():
     known = known_metrics() | {rule["record"].split(":")[1] for rule in rules() if "record" in rule}
 
