@@ -9,6 +9,7 @@ import time
 
 import duckdb
 import pytest
+import yaml
 
 from project import DBT, ROOT, Project
 
@@ -43,6 +44,12 @@ def test_rules_that_are_wrong_or_not_in_the_seed_are_refused(tmp_path, old, new,
     checked = rules("--check", script=tmp_path / RULES.relative_to(ROOT))
     assert checked.returncode == 1
     assert said in checked.stderr
+
+
+def test_bigquery_builds_one_model_at_a_time():
+    """Each changes its row of lake_applied in a transaction; of two at once on a table BigQuery cancels one. The emulator does not."""
+    outputs = yaml.safe_load((DBT / "profiles.yml").read_text())["beatlytica"]["outputs"]
+    assert outputs["bigquery"]["threads"] == 1
 
 
 def test_sql_is_in_style(late):
