@@ -6,17 +6,19 @@
 #}
 {% macro create_lake_tables(print_only=false) %}
   {% do check_lake_url() %}
-  {% set statements = lake_table_statements(lake_root(), target.project, target.schema ~ '_lake', target.location) %}
+  {% set dataset = target.schema ~ '_lake' %}
+  {% set statements = lake_table_statements(lake_root(), target.project, dataset) %}
+  {# Terraform makes a deployment's datasets: dbt has no right to, not even to a statement that would find one there. #}
+  {% if not adapter.check_schema_exists(target.project, dataset) %}
+    {% do statements.insert(0, "create schema `" ~ target.project ~ "`.`" ~ dataset ~ "` options (location = '" ~ target.location ~ "')") %}
+  {% endif %}
   {% for statement in statements %}
     {% if print_only %}{{ print(statement ~ ';') }}{% else %}{% do run_query(statement) %}{% endif %}
   {% endfor %}
 {% endmacro %}
 
-{% macro lake_table_statements(root, project, dataset, location) %}
-  {% set dataset_statement %}
-create schema if not exists `{{ project }}`.`{{ dataset }}` options (location = '{{ location }}')
-  {% endset %}
-  {% set statements = [dataset_statement | trim] %}
+{% macro lake_table_statements(root, project, dataset) %}
+  {% set statements = [] %}
   {% for table in ['listen_events', 'page_view_events', 'auth_events', 'status_change_events', 'song_counts', 'user_activity'] %}
     {% set hourly = table not in ['song_counts', 'user_activity'] %}
     {% set columns = [] %}

@@ -20,6 +20,7 @@ def described(task):
         "trigger_rule": task.trigger_rule,
         "alerts": bool(task.on_failure_callback),
         "outlets": [outlet.name for outlet in task.outlets],
+        "macro": getattr(task, "macro_name", None),
         "select": getattr(task, "select", None),
         "exclude": getattr(task, "exclude", None),
     }

@@ -14,12 +14,17 @@ def manifest(airflow):
     return airflow.manifest_of(DBT)
 
 
-@pytest.fixture(scope="session")
-def structure(airflow, manifest):
+def structure_of(airflow, manifest, **environment):
     printed = airflow.run(
-        "python", pathlib.Path(__file__).with_name("structure.py"), BEATLYTICA_DBT_PROJECT=str(DBT), BEATLYTICA_DBT_MANIFEST=str(manifest)
+        "python", pathlib.Path(__file__).with_name("structure.py"),
+        BEATLYTICA_DBT_PROJECT=str(DBT), BEATLYTICA_DBT_MANIFEST=str(manifest), **environment,
     )
     return json.loads(printed.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def structure(airflow, manifest):
+    return structure_of(airflow, manifest)
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +78,16 @@ def test_figures_are_exported_behind_a_failed_test_too(structure, nodes):
     # The run itself has failed all the same: of its last tasks, `publish` has.
     assert not any("export" in task["upstream"] for task in tasks.values())
     assert {task["trigger_rule"] for name, task in tasks.items() if name != "export"} == {"all_success"}
+
+
+def test_bigquery_has_its_tables_over_the_lake_before_any_model(airflow, manifest, structure):
+    """Nothing else makes them, nor gives them an upgrade's columns; DuckDB reads the files, and the task is not there."""
+    tasks = structure_of(airflow, manifest, DBT_TARGET="bigquery")["dags"]["beatlytica_hourly"]["tasks"]
+    made = tasks.pop("lake_tables")
+    assert (made["macro"], made["upstream"], made["pool"]) == ("create_lake_tables", ["hour_is_complete"], "beatlytica_marts")
+    assert [name for name, task in tasks.items() if not task["upstream"]] == ["hour_is_complete"]
+    assert not [name for name, task in tasks.items() if "hour_is_complete" in task["upstream"]]
+    assert set(tasks) == set(structure["dags"]["beatlytica_hourly"]["tasks"])
 
 
 def test_one_process_writes_at_a_time(structure):

@@ -12,7 +12,7 @@ import urllib.request
 import duckdb
 import pytest
 import sqlglot
-from harness import free_ports, wait_until
+from harness import QuietHandler, free_ports, serve, wait_until
 from tables import TABLES
 
 from project import DBT, HISTORY, ROOT, Project, tables
@@ -20,6 +20,7 @@ from project import DBT, HISTORY, ROOT, Project, tables
 HERE = pathlib.Path(__file__).resolve().parent / "emulator"
 PYTHON = ROOT / ".cache" / "bigquery-venv" / "bin" / "python"
 LAKE_URL = "gs://emulated/prefix"
+PRINT_LAKE_TABLES = ("--quiet", "run-operation", "create_lake_tables", "--args", "{print_only: true}")
 #: Runs a script as nobody, who need not sign in at the emulator.
 ANONYMOUS = """
 import runpy, sys
@@ -31,16 +32,21 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+def at(endpoint):
+    """The environment in which dbt takes what answers there for BigQuery."""
+    return {
+        "BEATLYTICA__LAKE__URL": LAKE_URL, "BEATLYTICA_GCP_PROJECT": "emulated", "EMULATOR": endpoint, "DBT_TARGET": "bigquery",
+        "BIGQUERY_EMULATOR_HOST": endpoint,
+    }
+
+
 class BigQuery(Project):
     """The project against an emulator."""
 
     def __init__(self, folder):
         port = free_ports(1)[0]
         self.endpoint = f"http://127.0.0.1:{port}"
-        super().__init__(
-            folder, folder, profiles=HERE, BEATLYTICA__LAKE__URL=LAKE_URL, BEATLYTICA_GCP_PROJECT="emulated", EMULATOR=self.endpoint,
-            DBT_TARGET="bigquery", BIGQUERY_EMULATOR_HOST=self.endpoint,
-        )
+        super().__init__(folder, folder, profiles=HERE, **at(self.endpoint))
         self.log = self.folder / "emulator.log"
         with self.log.open("wb") as output:
             self.emulator = subprocess.Popen(
@@ -101,7 +107,7 @@ def bigquery(tmp_path_factory, late):
         project.run("run")
         project.load(late.engine.lake)
         project.run("build")
-        project.lake_tables = project.run("--quiet", "run-operation", "create_lake_tables", "--args", "{print_only: true}")
+        project.lake_tables = project.run(*PRINT_LAKE_TABLES)
         project.export(project.folder / "marts.prom", "-c", ANONYMOUS)
         asked = project.tool("query.py", input=json.dumps(dashboard_queries()), stdout=subprocess.PIPE, text=True)
         project.found = json.loads(asked.stdout)
@@ -206,6 +212,31 @@ def test_partition_filters_are_there(bigquery):
                 assert viewed or required[table.name] in columns, f"{path.name} reads {table.name} whole"
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_the_dataset_of_the_external_tables_is_made_only_where_there_is_none(tmp_path, found):
+    """A deployment's is Terraform's, and its account may make none. The emulator lists the tables of a dataset that is not there."""
+    asked = []
+
+    class Handler(QuietHandler):
+        def do_GET(self):
+            asked.append(self.path.partition("?")[0])
+            answer = {"tables": []} if found else {"error": {"code": 404, "message": "Not found: Dataset"}}
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+    with serve(Handler) as server:
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        try:
+            printed = Project(tmp_path, tmp_path, profiles=HERE, **at(endpoint)).run(*PRINT_LAKE_TABLES)
+        finally:
+            server.shutdown()
+    assert asked == ["/bigquery/v2/projects/emulated/datasets/beatlytica_lake/tables"]
+    assert printed.startswith("create or replace external table" if found else "create schema `emulated`.`beatlytica_lake`")
+    assert printed.count("create schema") == (not found) and printed.count("external table `emulated`.`beatlytica_lake`.") == 7
+
+
 # Types of the lake's files as BigQuery reads them.
 EXTERNAL = {
     "BIGINT": "INT64", "INTEGER": "INT64", "DOUBLE": "FLOAT64", "VARCHAR": "STRING", "BOOLEAN": "BOOL",
@@ -221,8 +252,6 @@ def test_the_external_tables_have_the_columns_of_the_lakes_files(bigquery, late)
         found = clause.search(statement)
         parsed = sqlglot.parse_one(clause.sub("", statement), read="bigquery")
         assert isinstance(parsed, sqlglot.exp.Create)
-        if parsed.kind == "SCHEMA":
-            continue
         table = parsed.find(sqlglot.exp.Table)
         assert (table.catalog, table.db) == ("emulated", "beatlytica_lake")
         options = {each.name: each.args.get("value") for each in parsed.find_all(sqlglot.exp.Property) if each.name}

@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, DeadlineAlert, DeadlineReference, PokeReturnValue, SyncCallback, task
-from cosmos.operators.local import DbtTestLocalOperator
+from cosmos.operators.local import DbtRunOperationLocalOperator, DbtTestLocalOperator
 
 # Composer keeps these files in a folder below the one that Airflow looks for modules in.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -81,6 +81,18 @@ with DAG(
         trigger_rule="all_done_min_one_success",
     )
 
+    ready = hour_is_complete()
+    if project.target() == "bigquery":
+        # Each hour, for an upgrade may bring columns; DuckDB reads the lake's files without tables over them.
+        ready >>= DbtRunOperationLocalOperator(
+            task_id="lake_tables",
+            macro_name="create_lake_tables",
+            project_dir=project.project_folder(),
+            profile_config=project.profile(),
+            dbt_executable_path=project.dbt_program(),
+            invocation_mode=project.InvocationMode.SUBPROCESS,
+            **project.operator_arguments(),
+        )
     models = project.models("marts", exclude=[project.NIGHTLY])
-    hour_is_complete() >> models >> across >> publish()
+    ready >> models >> across >> publish()
     models >> export
