@@ -41,6 +41,8 @@ METRICS = [
     ),
 ]
 
+EXPORTED = "beatlytica_marts_exported_timestamp_seconds"
+
 # Whether `reconciliation` is built and holds all that the marts have found in the ledger.
 IS_RECONCILED = """select coalesce(max(through_batch) = (select coalesce(max(batch), 0) from {}lake.lake_ranges), false)
   from {}lake.lake_applied where model = 'reconciliation'"""
@@ -84,9 +86,9 @@ def lines(ask, before):
         for *values, figure in ask(query.format(before)):
             pairs = ",".join(f'{label}="{escaped(value)}"' for label, value in zip(labels, values, strict=True))
             yield f"{name}{{{pairs}}} {number(figure)}"
-    yield "# HELP beatlytica_marts_exported_timestamp_seconds When these figures were read from the marts."
-    yield "# TYPE beatlytica_marts_exported_timestamp_seconds gauge"
-    yield f"beatlytica_marts_exported_timestamp_seconds {int(time.time())}"
+    yield f"# HELP {EXPORTED} When these figures were read from the marts."
+    yield f"# TYPE {EXPORTED} gauge"
+    yield f"{EXPORTED} {int(time.time())}"
 
 
 def main():
