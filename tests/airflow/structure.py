@@ -21,6 +21,8 @@ def described(task):
         "alerts": bool(task.on_failure_callback),
         "outlets": [outlet.name for outlet in task.outlets],
         "macro": getattr(task, "macro_name", None),
+        "command": getattr(task, "bash_command", None),
+        "flags": getattr(task, "dbt_cmd_flags", None),
         "select": getattr(task, "select", None),
         "exclude": getattr(task, "exclude", None),
     }

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_one_process_writes_at_a_time(structure):
             runs_dbt = task_id.startswith(("marts.", "tests_")) or task_id in ("docs", "freshness", "export")
             assert (task["pool"] == "beatlytica_marts") == runs_dbt, f"{name}.{task_id}"
             assert task["pool_slots"] == 1 and task["alerts"], f"{name}.{task_id}"
-            assert task["retries"] == (0 if task_id == "verify" else 3), f"{name}.{task_id}"
+            assert task["retries"] == (0 if name == "beatlytica_weekly" else 3), f"{name}.{task_id}"
 
 
 def test_runs_follow_data_intervals_and_have_a_deadline(structure):
@@ -105,6 +106,11 @@ def test_runs_follow_data_intervals_and_have_a_deadline(structure):
     intervals = {name: dag["schedule"] for name, dag in dags.items() if dag["timetable"] == "CronDataIntervalTimetable"}
     assert intervals == {"beatlytica_hourly": "0 * * * *", "beatlytica_nightly": "30 2 * * *", "beatlytica_weekly": "0 4 * * 1"}
     assert dags["beatlytica_hourly"]["deadlines"] == ["beatlytica_batch.alerts.deadline_missed"]
+
+
+def test_days_that_hourly_runs_leave_out_are_tested_each_week(structure):
+    command = structure["dags"]["beatlytica_weekly"]["tasks"]["tests_of_all_days"]["command"]
+    assert re.search(r" test .*--vars 'tested_batches: all'", command)
 
 
 def test_every_test_of_the_hourly_models_is_run_by_some_task(nodes):

@@ -2,6 +2,7 @@
 
 import signal
 
+import duckdb
 import pytest
 from harness import wait_until
 
@@ -24,6 +25,21 @@ def test_late_data_after_days_off_equal_a_rebuild(late):
     # Once more: nothing is new, nothing changes.
     project.run("run")
     assert differences(project, late.rebuilt) == {}
+
+
+def test_tests_read_the_days_that_the_newest_batches_touched_or_all(late):
+    project = late.behind("tested")
+    with duckdb.connect(str(project.database)) as db:
+        first, *_, last = [day for day, in db.execute("select distinct event_date from core.events order by 1").fetchall()]
+        db.execute("insert into core.events select * from core.events where event_date = ? limit 1", [first])
+        touch = "update lake.lake_objects set batch = 25 where event_date = ?"
+        db.execute(touch, [last])
+    tests, found = ("test", "--select", "events"), "Failure in test unique_together_events"
+    project.run(*tests)
+    assert found in project.run(*tests, "--vars", "tested_batches: all", code=1)
+    with duckdb.connect(str(project.database)) as db:
+        db.execute(touch, [first])
+    assert found in project.run(*tests, code=1)
 
 
 def test_copies_are_counted_and_left_out(late):
