@@ -56,6 +56,8 @@ def test_a_task_for_each_model_behind_what_it_reads(structure, nodes, dag, night
     tasks = structure["dags"][dag]["tasks"]
     expected = built(nodes, nightly)
     assert {name for name in tasks if name.startswith("marts.")} == {task_of(node) for node in expected.values()}
+    # Two threads are one model's tests; two models at once would undo each other on BigQuery.
+    assert all(tasks[task_of(node)]["flags"] == ["--threads", "2"] for node in expected.values())
     for node in expected.values():
         # A seed reads nothing, and the manifest has no list then.
         reads = {task_of(expected[key]) for key in node["depends_on"].get("nodes", []) if key in expected}

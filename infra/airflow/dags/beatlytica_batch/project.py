@@ -72,7 +72,11 @@ def environment():
 
 def operator_arguments():
     """Arguments of every task that runs dbt through cosmos."""
-    return {"pool": POOL, "env": environment(), "append_env": True, "install_deps": False, "emit_datasets": False}
+    return {
+        "pool": POOL, "env": environment(), "append_env": True, "install_deps": False, "emit_datasets": False,
+        # A process builds one model at most, so on BigQuery, too, its tests may run side by side.
+        "dbt_cmd_flags": ["--threads", "2"],
+    }
 
 
 def models(group_id, select=(), exclude=()):
