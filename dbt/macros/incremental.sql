@@ -18,15 +18,23 @@
   {{ return(found.rows[0][0]) }}
 {% endmacro %}
 
-{# The last batch that everything this model reads already holds. #}
-{% macro available_batch() %}
+{# The last batches of all that a model reads. A view holds what it reads itself. #}
+{% macro batches_read(reader) %}
   {% set batches = [] %}
-  {% for id in model.depends_on.nodes %}
+  {% for id in reader.depends_on.nodes %}
     {% set node = graph.nodes.get(id) %}
-    {% if node and node.config.materialized == 'incremental' and node.config.meta.replaces.period != 'nothing' %}
+    {% if node and node.config.materialized == 'view' %}
+      {% do batches.extend(batches_read(node)) %}
+    {% elif node and node.config.materialized == 'incremental' and node.config.meta.replaces.period != 'nothing' %}
       {% do batches.append(applied_batch(node.name) or 0) %}
     {% endif %}
   {% endfor %}
+  {{ return(batches) }}
+{% endmacro %}
+
+{# The last batch that everything this model reads already holds. #}
+{% macro available_batch() %}
+  {% set batches = batches_read(model) %}
   {% if batches == [] %}
     {% do batches.append(run_query("select coalesce(max(batch), 0) from " ~ ref('lake_ranges')).rows[0][0]) %}
   {% endif %}
@@ -44,7 +52,11 @@
   {%- endif -%}
 {%- endmacro %}
 
-{# Starts of the touched periods, as text; none when the whole table is built. #}
+{#
+  Starts of the touched periods, as text; none when the whole table is built. That is so, too, where more hours are touched than can
+  be listed: BigQuery takes no statement over a million characters, and a model lists its hours up to a dozen times. What is counted
+  is the same for every list of a model, or one would be of all and another not.
+#}
 {% macro changed_periods(period=none, back=none, forward=none) %}
   {% if not execute %}
     {#- So that dbt sees them when it parses. -#}
@@ -63,24 +75,46 @@
       select distinct event_hour
       from {{ ref('lake_objects') }}
       where batch > {{ applied }} and batch <= {{ available_batch() }} and event_hour is not null
-        and event_date >= date '1970-01-01'
+        and {{ in_calendar() }}
+    ),
+
+    counted as (
+      select count(*) as hours from touched
+    ),
+
+    listed as (
+      select touched.event_hour
+      from touched
+      cross join counted
+      where counted.hours <= {{ var('max_listed_hours') }}
     ),
 
     reached as (
       {%- for shift in range(-back, forward + 1) %}
-      select {{ add_hours('event_hour', shift) }} as event_hour from touched
+      select {{ add_hours('event_hour', shift) }} as event_hour from listed
       {%- if not loop.last %} union distinct {% endif %}
       {%- endfor %}
     )
 
-    select distinct cast({{ period_of(period, 'event_hour') }} as string) as period_start from reached order by 1
+    select distinct cast({{ period_of(period, 'event_hour') }} as string) as period_start from reached
+    union all
+    select 'all' as period_start from counted where hours > {{ var('max_listed_hours') }}
+    order by 1
   {% endset %}
   {% set found = run_query(query | replace('union distinct', 'union') if target.type == 'duckdb' else query) %}
   {% set width = 19 if period == 'hour' else 10 %}
   {% set periods = [] %}
   {% for row in found.rows %}{% do periods.append(row[0][:width]) %}{% endfor %}
-  {{ return(periods) }}
+  {{ return(none if periods == ['all'] else periods) }}
 {% endmacro %}
+
+{#
+  A condition for the days of the marts' calendar. Clocks are wrong at times: an event's time may be 1970 or 9999. Whoever reads
+  the lake leaves those out, and so do all that read them.
+#}
+{% macro in_calendar() -%}
+event_date >= date '{{ var("calendar_from") }}' and event_date < date '{{ var("calendar_until") }}'
+{%- endmacro %}
 
 {# A condition for the rows of these periods in a table whose partitions are dates. #}
 {% macro in_periods(periods, period=none, column=none, partition=none) %}
@@ -123,19 +157,28 @@
   {{ return('(' ~ spans | join(' or ') ~ ')') }}
 {% endmacro %}
 
-{# A condition for the days that lie within `reach` hours of these hours. #}
-{% macro days_around(hours, reach, column='event_date') %}
-  {% if not hours %}{{ return(in_periods(hours)) }}{% endif %}
-  {% set reach_days = modules.datetime.timedelta(days=(reach + 23) // 24) %}
-  {% set days = [] %}
-  {% for each in [hours | min, hours | max] %}{% do days.append(modules.datetime.date.fromisoformat(each[:10])) %}{% endfor %}
-  {{ return(column ~ " >= date '" ~ (days[0] - reach_days) ~ "' and " ~ column ~ " <= date '" ~ (days[1] + reach_days) ~ "'") }}
-{% endmacro %}
-
 {# A condition for the keys that `relation` has in these hours. #}
 {% macro touched(key, relation, hours) %}
   {% if hours is none %}{{ return('true') }}{% endif %}
   {{ return(key ~ ' in (select touched.' ~ key ~ ' from ' ~ relation ~ ' as touched where ' ~ in_periods(hours) ~ ')') }}
+{% endmacro %}
+
+{#
+  A condition for the days that hold the whole of the sessions in these hours, however long they last: these days, and those of
+  what the target has of the sessions already.
+#}
+{% macro days_of_sessions(hours, sessions) %}
+  {% if not hours %}{{ return(in_periods(hours)) }}{% endif %}
+  {% set query %}
+    select
+      cast(min(started_on) as string),
+      cast(max({{ date_of('ended_at') }}) as string)
+    from {{ this }}
+    where {{ touched('session_id', sessions, hours) }}
+  {% endset %}
+  {% set days = [(hours | min)[:10], (hours | max)[:10]] %}
+  {% for day in run_query(query).rows[0] if day is not none %}{% do days.append(day) %}{% endfor %}
+  {{ return("event_date >= date '" ~ days | min ~ "' and event_date <= date '" ~ days | max ~ "'") }}
 {% endmacro %}
 
 {# The rows of the target that this run replaces. #}

@@ -38,6 +38,14 @@
 {% macro duckdb__add_days(date, days) %}cast({{ date }} + to_days(cast({{ days }} as integer)) as date){% endmacro %}
 {% macro bigquery__add_days(date, days) %}date_add({{ date }}, interval {{ days }} day){% endmacro %}
 
+{# The value of the first or last row, by `place`, that has one. BigQuery's min_by and max_by give nulls, too; DuckDB's do not. #}
+{% macro first_known(column, place) -%}
+min_by({{ column }}, case when {{ column }} is not null then {{ place }} end)
+{%- endmacro %}
+{% macro last_known(column, place) -%}
+max_by({{ column }}, case when {{ column }} is not null then {{ place }} end)
+{%- endmacro %}
+
 {# For a common table expression that is read more than once: DuckDB would otherwise write its rows down. #}
 {% macro inlined() %}{{ return(adapter.dispatch('inlined')()) }}{% endmacro %}
 {% macro duckdb__inlined() %}not materialized{% endmacro %}

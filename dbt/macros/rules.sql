@@ -187,11 +187,16 @@ inner join daily
 inner join lengths on active.period_start = lengths.period_start
 {%- endmacro %}
 
-{# A place's key: city, state, zip and millionths of a degree, whole numbers because databases write others differently. #}
+{# Millionths of a degree: whole numbers, because databases write others differently. None where it is no place on Earth. #}
+{% macro millionths(degrees, limit) -%}
+case when {{ degrees }} between -{{ limit }} and {{ limit }} then cast(round({{ degrees }} * 1000000) as bigint) end
+{%- endmacro %}
+
+{# A place's key: city, state, zip and point. #}
 {% macro location_key(alias) -%}
 {{ key_of([
   alias ~ '.city', alias ~ '.state', alias ~ '.zip',
-  'cast(round(' ~ alias ~ '.lat * 1000000) as bigint)', 'cast(round(' ~ alias ~ '.lon * 1000000) as bigint)',
+  millionths(alias ~ '.lat', 90), millionths(alias ~ '.lon', 180),
 ]) }}
 {%- endmacro %}
 

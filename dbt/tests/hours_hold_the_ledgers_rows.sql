@@ -1,11 +1,11 @@
--- Every hour of every table holds as many records as the receipts say.
+-- Every hour of the calendar holds as many records of every table as the receipts say.
 with receipted as (
   select
     event_hour,
     table_name as source_table,
     sum(row_count) as row_count
   from {{ ref('lake_objects') }}
-  where kind = 'data' and event_date >= date '1970-01-01'
+  where kind = 'data' and {{ in_calendar() }}
   group by event_hour, table_name
 )
 

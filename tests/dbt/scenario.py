@@ -2,6 +2,7 @@
 
 The first part holds the first three days, but for whole sessions and single pages that come late, with the second part.
 Producers repeat some records, at once or later; some records do not decode; a guest registers and another listener cancels.
+Some records are odd but decode: what is in the lake once is there for good, so no model may fail at it.
 """
 
 import json
@@ -53,6 +54,46 @@ GUESTS = [
 ]
 
 
+def play(ts, user, session=None, item=None, **fields):
+    """A play, `ts` in milliseconds since 1970. Fields that are None are not in it."""
+    record = {
+        "artist": "Odd", "song": "Records", "duration": 200.0, "ts": ts, "sessionId": session, "auth": "Logged In", "level": "paid",
+        "itemInSession": item, "city": "Salem", "zip": "01970", "state": "MA", "userAgent": "none", "lon": -70.9, "lat": 42.5,
+        "userId": user, "lastName": "Poe", "firstName": "Ann", "gender": "F", "registration": START,
+    }
+    return (json.dumps({name: value for name, value in (record | fields).items() if value is not None}) + "\n").encode()
+
+
+# Before all others, so that the second part touches an hour only where it is meant to.
+ODD_START = START - 160 * HOUR
+LENGTHLESS, PAUSING, ODD_NUMBERS = 9_000_010, 9_000_011, 9_000_014
+# A play without a length, whose session goes on in the second part after longer than a song may be. A session that pauses for 100
+# hours, at a point that differs by less than a place's key tells.
+ODD_FIRST = [
+    play(ODD_START, 900_011, PAUSING, 0, lat=42.500_000_09),
+    play(ODD_START + 97 * HOUR, 900_010, LENGTHLESS, 0, duration=None),
+]
+LARGEST = 2**63 - 1
+#: Plays at times that no mart holds.
+BEYOND = [play(ts, 900_013, 9_000_013, item) for item, ts in enumerate((0, 946_684_799_999, 4_102_444_800_000, 253_402_300_799_999))]
+ODD_SECOND = [
+    play(ODD_START + 100 * HOUR, 900_011, PAUSING, 1),
+    play(ODD_START + 100 * HOUR, 900_010, LENGTHLESS, 1),
+    # Neither is a copy of the other.
+    *[play(START + 80 * HOUR, 900_012)] * 2,
+    *BEYOND,
+    # An artist of whom nobody had heard leads the charts.
+    *(play(START + 100 * HOUR, 900_100 + number, 9_000_100 + number, 0, artist="New", song="Hit") for number in range(100)),
+    # Two levels at one moment.
+    *(play(START + 95 * HOUR, 900_015, 9_000_015 + number, 0, level=level) for number, level in enumerate(("free", "paid"))),
+    *(play(START + (80 + number) * HOUR, 900_014, ODD_NUMBERS, number, **fields) for number, fields in enumerate((
+        {"duration": 1e17}, {"duration": 1.7e308}, {"duration": -200.0}, {"lat": 1e14}, {"lon": -1.7e308}, {"lat": 90.5, "lon": 180.0},
+    ))),
+    play(START + 90 * HOUR, LARGEST, LARGEST, LARGEST),
+    play(START + 91 * HOUR, -LARGEST - 1, -LARGEST - 1, -LARGEST - 1, registration=-62_135_596_800_000),
+]
+
+
 def write(folder):
     """Writes both parts; gives them as table -> [file], and how many copies each table has."""
     parts, copies = ({}, {}), {}
@@ -74,8 +115,8 @@ def write(folder):
             first += GUESTS[:2]
             second += GUESTS[2:]
         if table == "listen_events":
-            first.append(BROKEN)
-            second.append(BROKEN)
+            first += [BROKEN, *ODD_FIRST]
+            second += [BROKEN, *ODD_SECOND]
         for part, lines, name in zip(parts, (first, second), ("first", "second"), strict=True):
             path = folder / f"{table}-{name}.jsonl"
             path.write_bytes(b"".join(lines))

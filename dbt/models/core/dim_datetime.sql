@@ -5,7 +5,7 @@ with bounds as (
     min(event_hour) as earliest,
     max(event_hour) as latest
   from {{ ref('lake_objects') }}
-  where event_date >= date '1970-01-01'
+  where {{ in_calendar() }}
 ),
 
 hours as (

@@ -32,10 +32,10 @@ versions as (
     version_number,
     level,
     min(first_at) as valid_from,
-    max(first_name) as first_name,
-    max(last_name) as last_name,
-    max(gender) as gender,
-    max(state) as state,
+    {{ last_known('first_name', 'place') }} as first_name,
+    {{ last_known('last_name', 'place') }} as last_name,
+    {{ last_known('gender', 'place') }} as gender,
+    {{ last_known('state', 'place') }} as state,
     min(registration) as registration
   from numbered
   group by user_id, version_number, level

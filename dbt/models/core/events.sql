@@ -8,7 +8,7 @@
 with receipted as (
   select object_name
   from {{ ref('lake_objects') }}
-  where kind = 'data' and {{ in_periods(hours) }}
+  where kind = 'data' and {{ in_calendar() }} and {{ in_periods(hours) }}
 ),
 
 records as {{ inlined() }} (

@@ -9,7 +9,7 @@ with slices as (
   select *
   from {{ ref('session_hours') }}
   where
-    {{ days_around(hours, var('max_session_hours')) }}
+    {{ days_of_sessions(hours, ref('session_hours')) }}
     and {{ touched('session_id', ref('session_hours'), hours) }}
 )
 
@@ -20,8 +20,8 @@ select
   max(last_at) as ended_at,
   {{ ms_between('min(first_at)', 'max(last_at)') }} as length_ms,
   max(user_id) as user_id,
-  min_by(first_level, event_hour) as first_level,
-  max_by(last_level, event_hour) as last_level,
+  {{ first_known('first_level', 'event_hour') }} as first_level,
+  {{ last_known('last_level', 'event_hour') }} as last_level,
   max(state) as state,
   cast(sum(page_views) as bigint) as page_views,
   cast(sum(plays) as bigint) as plays,

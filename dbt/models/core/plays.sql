@@ -10,7 +10,7 @@
 with receipted as (
   select object_name
   from {{ ref('lake_objects') }}
-  where kind = 'data' and table_name = 'listen_events' and {{ in_periods(hours) }}
+  where kind = 'data' and table_name = 'listen_events' and {{ in_calendar() }} and {{ in_periods(hours) }}
 ),
 
 records as {{ inlined() }} (
@@ -43,7 +43,11 @@ measured as (
   select
     numbered.*,
     {{ ms_between('numbered.ts', 'sequence.next_ts') }} as gap_ms,
-    least(cast(round(numbered.duration * 1000) as bigint), {{ var('max_song_ms') }}) as length_ms
+    -- Bounded first: a record may hold any number, and not all are whole numbers of milliseconds that fit.
+    case
+      when numbered.duration is not null
+        then cast(round(least(greatest(numbered.duration, 0), {{ var('max_song_ms') }} / 1000) * 1000) as bigint)
+    end as length_ms
   from numbered
   left join sequence
     on
@@ -56,10 +60,10 @@ measured as (
 heard as (
   select
     *,
-    -- Without a next event the song was heard to its end; without a length, at most the longest a song may be.
+    -- Without a next event the song was heard to its end. One that comes later than any song ends is none: it need not be read.
     case
-      when gap_ms is null then coalesce(length_ms, 0)
-      else least(gap_ms, coalesce(length_ms, {{ var('max_song_ms') }}))
+      when gap_ms is null or gap_ms > {{ var('max_song_ms') }} then coalesce(length_ms, 0)
+      else least(gap_ms, coalesce(length_ms, gap_ms))
     end as listened_ms
   from measured
 ),
@@ -82,8 +86,8 @@ select
   heard.city,
   heard.zip,
   heard.state,
-  heard.lat,
-  heard.lon,
+  {{ ratio(millionths('heard.lat', 90), '1000000') }} as lat,
+  {{ ratio(millionths('heard.lon', 180), '1000000') }} as lon,
   heard.artist,
   heard.song,
   heard.length_ms,

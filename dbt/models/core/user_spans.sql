@@ -23,6 +23,8 @@ changed as (
     min(level) != max(level)
     or min(gender) != max(gender)
     or min(state) != max(state)
+    or min(first_name) != max(first_name)
+    or min(last_name) != max(last_name)
     or count(level) not in (0, count(*))
     or count(gender) not in (0, count(*))
     or count(state) not in (0, count(*))
@@ -51,6 +53,7 @@ compared as (
 numbered as (
   select
     {{ kept }},
+    place,
     sum(
       case
         when
@@ -66,6 +69,7 @@ numbered as (
   union all
   select
     {{ kept }},
+    1 as place,
     1 as span_number
   from seen
   where not exists (
@@ -83,8 +87,8 @@ select
   level,
   gender,
   state,
-  max(first_name) as first_name,
-  max(last_name) as last_name,
+  {{ last_known('first_name', 'place') }} as first_name,
+  {{ last_known('last_name', 'place') }} as last_name,
   min(registration) as registration,
   min(ts) as first_at,
   max(ts) as last_at,

@@ -9,6 +9,7 @@ select
   streams.ts as timestamp,
   streams.eventDate,
   streams.sessionId,
+  streams.itemInSession,
   streams.secondsListened,
   streams.counted,
   users.firstName,

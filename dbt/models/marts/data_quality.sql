@@ -29,6 +29,15 @@ repeats as (
   group by event_date
 ),
 
+beyond as (
+  select
+    topic,
+    sum(case when {{ in_calendar() }} then 0 else row_count end) as beyond_calendar
+  from {{ ref('lake_objects') }}
+  where kind = 'data'
+  group by topic
+),
+
 ranges as (
   select
     topic,
@@ -62,14 +71,16 @@ measures as (
     'repeated_sign_ins' as measure,
     repeats as amount
   from repeats
-  {%- for measure in ['gap_offsets', 'lost', 'holes'] %}
+  {%- for measure, counts in [
+    ('gap_offsets', 'ranges'), ('lost', 'ranges'), ('holes', 'ranges'), ('beyond_calendar', 'beyond'),
+  ] %}
   union all
   select
     topic,
     cast(null as date) as event_date,
     '{{ measure }}' as measure,
     {{ measure }} as amount
-  from ranges
+  from {{ counts }}
   {%- endfor %}
 )
 

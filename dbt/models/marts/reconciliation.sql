@@ -10,7 +10,10 @@
 with receipted as (
   select object_name
   from {{ ref('lake_objects') }}
-  where kind in ('data', 'song_counts', 'user_activity') and {{ in_periods(days, 'day') }}
+  where
+    kind in ('data', 'song_counts', 'user_activity')
+    and {{ in_calendar() }}
+    and {{ in_periods(days, 'day') }}
 ),
 
 streamed_songs as (

@@ -5,6 +5,8 @@ with years as (
     cast(extract(year from event_date) as bigint) as year,
     song_key,
     artist_key,
+    artist,
+    song,
     user_id,
     is_counted,
     listened_ms
@@ -16,7 +18,8 @@ measured as (
   select
     year,
     'all' as kind,
-    cast(null as bigint) as item_key,
+    cast(null as string) as artist,
+    cast(null as string) as song,
     count(case when is_counted then 1 end) as counted_plays,
     count(distinct user_id) as listeners,
     sum(listened_ms) as listened_ms
@@ -26,7 +29,9 @@ measured as (
   select
     year,
     'song' as kind,
-    song_key as item_key,
+    -- Not from the dimensions: this mart may be built while they still wait for the newest plays.
+    max(artist) as artist,
+    max(song) as song,
     count(case when is_counted then 1 end) as counted_plays,
     count(distinct user_id) as listeners,
     sum(listened_ms) as listened_ms
@@ -36,7 +41,8 @@ measured as (
   select
     year,
     'artist' as kind,
-    artist_key as item_key,
+    max(artist) as artist,
+    cast(null as string) as song,
     count(case when is_counted then 1 end) as counted_plays,
     count(distinct user_id) as listeners,
     sum(listened_ms) as listened_ms
@@ -44,24 +50,14 @@ measured as (
   group by year, artist_key
 ),
 
-named as (
+placed as (
   select
-    measured.year,
-    measured.kind,
-    coalesce(songs.artistName, artists.name) as artist,
-    songs.title as song,
-    measured.counted_plays,
-    measured.listeners,
-    cast(measured.listened_ms as bigint) as listened_ms,
+    *,
     row_number() over (
-      partition by measured.year, measured.kind
-      order by
-        measured.counted_plays desc, measured.listeners desc, measured.listened_ms desc,
-        coalesce(songs.artistName, artists.name) asc, songs.title asc
+      partition by year, kind
+      order by counted_plays desc, listeners desc, listened_ms desc, artist asc, song asc
     ) as place
   from measured
-  left join {{ ref('dim_songs') }} as songs on measured.kind = 'song' and measured.item_key = songs.songKey
-  left join {{ ref('dim_artists') }} as artists on measured.kind = 'artist' and measured.item_key = artists.artistKey
 )
 
 select
@@ -72,6 +68,6 @@ select
   song,
   counted_plays,
   listeners,
-  listened_ms
-from named
+  cast(listened_ms as bigint) as listened_ms
+from placed
 where place <= 100

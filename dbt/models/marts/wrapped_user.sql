@@ -15,6 +15,26 @@ with heard as (
   where event_date >= date '1970-01-01' and user_id is not null
 ),
 
+-- From the plays themselves: this mart may be built while the songs' dimension still waits for the newest of them.
+songs as (
+  select
+    song_key,
+    max(artist_key) as artist_key,
+    max(artist) as artist,
+    max(song) as title
+  from {{ ref('plays') }}
+  where event_date >= date '1970-01-01'
+  group by song_key
+),
+
+artists as (
+  select
+    artist_key,
+    max(artist) as name
+  from songs
+  group by artist_key
+),
+
 totals as (
   select
     year,
@@ -132,7 +152,7 @@ select
   totals.days,
   streaks.longest_streak_days,
   top_hours.hour_of_day as favourite_hour,
-  songs.artistName as top_song_artist,
+  songs.artist as top_song_artist,
   songs.title as top_song,
   top_songs.plays as top_song_plays,
   artists.name as top_artist,
@@ -147,5 +167,5 @@ inner join top_hours on totals.year = top_hours.year and totals.user_id = top_ho
 inner join top_songs on totals.year = top_songs.year and totals.user_id = top_songs.user_id and top_songs.place = 1
 inner join top_artists
   on totals.year = top_artists.year and totals.user_id = top_artists.user_id and top_artists.place = 1
-inner join {{ ref('dim_songs') }} as songs on top_songs.song_key = songs.songKey
-inner join {{ ref('dim_artists') }} as artists on top_artists.artist_key = artists.artistKey
+inner join songs on top_songs.song_key = songs.song_key
+inner join artists on top_artists.artist_key = artists.artist_key
