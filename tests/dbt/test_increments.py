@@ -6,6 +6,7 @@ import duckdb
 import pytest
 from harness import wait_until
 
+import scenario
 from project import Project, differences
 
 
@@ -51,11 +52,36 @@ def test_copies_are_counted_and_left_out(late):
     )
     assert measured == late.copies
     assert min(late.copies.values()) > 0
-    plays, distinct = db.execute(
-        "select count(*), count(distinct (userId, sessionId, itemInSession, ts)) from core.fact_streams"
+    plays, placed, distinct = db.execute(
+        """select count(*), count(sessionId), count(distinct (userId, sessionId, itemInSession, ts)) filter (sessionId is not null)
+        from core.fact_streams"""
     ).fetchone()
     records = db.execute("select count(*) from staging.stg_listen_events").fetchone()[0]
-    assert plays == distinct == records - late.copies["listen_events"]
+    assert placed == distinct
+    # What has no session is no copy.
+    assert plays == placed + 2 == records - late.copies["listen_events"] - len(scenario.BEYOND)
+
+
+def test_odd_records_are_bounded(late):
+    db = late.rebuilt.connect()
+    of_session = "select length_ms, listened_ms, lat, lon from core.plays where session_id = ? order by ts"
+    hour, point = scenario.HOUR, (42.5, -70.9)
+    assert db.execute(of_session, [scenario.ODD_NUMBERS]).fetchall() == [
+        (hour, hour, *point), (hour, hour, *point), (0, 0, *point),
+        (200_000, 200_000, None, -70.9), (200_000, 200_000, 42.5, None), (200_000, 200_000, None, 180.0),
+    ]
+    assert db.execute(of_session, [scenario.LENGTHLESS]).fetchall() == [(None, 0, *point), (200_000, 200_000, *point)]
+    length = db.execute("select length_ms from core.fact_sessions where session_id = ?", [scenario.PAUSING]).fetchone()[0]
+    assert length == 100 * hour
+    assert db.execute("select min(year), max(year) from core.dim_datetime").fetchone() == (2024, 2024)
+
+
+def test_records_beyond_the_calendar_are_counted(late):
+    measured = late.rebuilt.connect().execute(
+        "select topic, event_date, amount from marts.data_quality where measure = 'beyond_calendar'"
+    ).fetchall()
+    expected = {table: len(scenario.BEYOND) if table == "listen_events" else 0 for table in late.copies}
+    assert sorted(measured) == sorted((table, None, amount) for table, amount in expected.items())
 
 
 def test_rejected_records_are_counted(late):
@@ -93,7 +119,32 @@ def test_models_run_apart_and_out_of_turn(late):
     project = late.behind("apart")
     project.run("run", "--select", "lake", "chart_day_units", "fact_sessions", "active_users_monthly")
     project.run("run", "--select", "core.events", "core.user_spans")
+    charts = ("chart_day_units", "chart_week_units", "artist_week_ranks")
+    project.run("run", "--select", "core.plays", *charts, "wrapped_user", "wrapped_global")
+    # Songs are new and their dimension waits: what is built at night has no fewer of them.
+    found = set(differences(project, late.rebuilt))
+    assert "core.dim_songs" in found and not found & {"marts.wrapped_user", "marts.wrapped_global"}
     project.run("run")
+    assert differences(project, late.rebuilt) == {}
+
+
+@pytest.mark.parametrize("hours", [800, 10_000])
+def test_many_hours_fit_into_a_statement(late, hours):
+    """BigQuery takes no statement over a million characters. Hours that are far apart are not even neighbours."""
+    project = late.behind(f"{hours}-hours")
+    project.run("run", "--select", "lake")
+    with duckdb.connect(str(project.database)) as db:
+        db.execute(
+            f"""insert into lake.lake_objects (object_name, topic, kind, row_count, event_date, event_hour, batch)
+            select 'none-' || i, 'listen_events', 'data', 0, event_hour::date, event_hour, (select max(batch) from lake.lake_objects)
+            from (select i, timestamp '2001-01-01' + to_hours(3 * i) as event_hour from range({hours}) as r(i))"""
+        )
+    project.run("run")
+    longest = max(path.stat().st_size for path in (project.folder / "target").rglob("*.sql"))
+    assert (100_000 if hours < 1000 else 0) < longest < 1_000_000
+    with duckdb.connect(str(project.database)) as db:
+        db.execute("delete from lake.lake_objects where object_name like 'none-%'")
+    project.run("run", "--select", "dim_datetime")
     assert differences(project, late.rebuilt) == {}
 
 
