@@ -273,7 +273,7 @@ impl Factory for Actors {
         let (gate, metrics) = (self.gate(source), self.metrics.clone());
         let (status, heartbeat) = (self.board.partition(&partition_of(source)), Heartbeat::new());
         let beat = Arc::clone(&heartbeat);
-        let reader = Reader::new();
+        let reader = Reader::numbered();
         let address = PartitionConsumer::start_in_arbiter(self.worker(source), move |_| {
             PartitionConsumer::new(reader, decoder, gate, rejects, neighbours, beat, (status, metrics))
         });

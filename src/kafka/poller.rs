@@ -62,7 +62,7 @@ pub struct Reader(u64);
 
 impl Reader {
     /// One more.
-    pub fn new() -> Self {
+    pub fn numbered() -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
         Self(MADE.fetch_add(1, Ordering::Relaxed))
     }

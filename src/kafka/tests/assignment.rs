@@ -67,7 +67,7 @@ impl Bench {
     }
 
     fn read_from(&mut self, offset: i64) {
-        self.read_for(Reader::new(), offset);
+        self.read_for(Reader::numbered(), offset);
     }
 
     fn read_for(&mut self, reader: Reader, offset: i64) {
@@ -150,7 +150,7 @@ fn nothing_is_fetched_before_the_offset_to_read_from_is_known() {
 fn who_was_made_earlier_neither_begins_nor_ends_a_reading() {
     System::new().block_on(async {
         let mut bench = Bench::start();
-        let (older, newer) = (Reader::new(), Reader::new());
+        let (older, newer) = (Reader::numbered(), Reader::numbered());
         bench.read_for(newer, 0);
         bench.read_for(older, 7);
         bench.slot.stop(Some(older));

@@ -52,7 +52,7 @@ impl Reader {
         let next = read.get(&partition).and_then(|offsets| offsets.last()).map_or(0, |last| last + 1);
         let sink = Sink { fetched: address.clone().recipient(), failed: address.recipient() };
         let partition = TopicPartition { topic: TOPIC.into(), partition };
-        let reading = poller::Reading { reader: poller::Reader::new(), generation };
+        let reading = poller::Reading { reader: poller::Reader::numbered(), generation };
         feed.start(&partition, next, reading, Arc::clone(&self.gate), sink);
     }
 
