@@ -18,6 +18,7 @@
         select event_hour
         from {{ objects }}
         where batch > (select max(batch) from {{ objects }}) - {{ var('tested_batches') }} and event_hour is not null
+          and {{ in_calendar() }}
       )
 
       select cast({{ date_of('event_hour') }} as string) as day from touched

@@ -1,4 +1,5 @@
--- One version of a user ends where the next begins, and exactly one is current. Of two levels at one moment the first lasts no time.
+-- One version of a user ends where the next begins, and exactly one is current. Of two levels at one moment the first lasts
+-- no time.
 with followed as (
   select
     userId,

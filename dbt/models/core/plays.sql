@@ -60,7 +60,8 @@ measured as (
 heard as (
   select
     *,
-    -- Without a next event the song was heard to its end. One that comes later than any song ends is none: it need not be read.
+    -- Without a next event the song was heard to its end. One that comes later than any song ends is none, and need not
+    -- be read.
     case
       when gap_ms is null or gap_ms > {{ var('max_song_ms') }} then coalesce(length_ms, 0)
       else least(gap_ms, coalesce(length_ms, gap_ms))
