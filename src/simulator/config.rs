@@ -12,14 +12,15 @@ use super::world::World;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{key}: {problem}")]
 pub struct ConfigError {
-    /// The key, as a path into the site configuration (`transitions[3].source.page`) or a field of [`SimulatorConfig`].
+    /// The key, as a path into the site configuration (`transitions[3].source.page`) or a field of
+    /// [`SimulatorConfig`] as the command line names it (`growth-rate`, `end`).
     pub key: String,
     /// What is wrong and what to do about it.
     pub problem: String,
 }
 
 impl ConfigError {
-    pub(super) fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { key: key.into(), problem: problem.into() }
     }
 }
@@ -94,22 +95,22 @@ impl SimulatorConfig {
             let problem = format!("is {value}; it must be a number from 0 to {max}");
             if (0.0..=max).contains(&value) { Ok(()) } else { Err(ConfigError::new(key, problem)) }
         };
-        share("growth_rate", self.growth_rate, 1e6)?;
-        share("attrition_rate", self.attrition_rate, 1e6)?;
+        share("growth-rate", self.growth_rate, 1e6)?;
+        share("attrition-rate", self.attrition_rate, 1e6)?;
         share("similarity", self.similarity, 1.0)?;
         if !(0..=MAX_MS).contains(&self.start_ms) {
             let problem = format!("is {} ms; it must lie in the years 1970 to 9999", self.start_ms);
-            return Err(ConfigError::new("start_ms", problem));
+            return Err(ConfigError::new("start", problem));
         }
         match self.end_ms {
             Some(end) if end <= self.start_ms => {
-                Err(ConfigError::new("end_ms", "is not after the start; give a later end, or none"))
+                Err(ConfigError::new("end", "is not after the start; give a later end, or none"))
             }
             Some(end) if end > MAX_MS => {
-                Err(ConfigError::new("end_ms", format!("is {end} ms; it must lie in the years 1970 to 9999")))
+                Err(ConfigError::new("end", format!("is {end} ms; it must lie in the years 1970 to 9999")))
             }
             None if self.compat == Compat::Eventsim && self.growth_rate > 0.0 => Err(ConfigError::new(
-                "end_ms",
+                "end",
                 "is needed for growth as Eventsim has it, which makes all newcomers beforehand; give an end, or choose \
                  the clean model",
             )),

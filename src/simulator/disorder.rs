@@ -110,7 +110,7 @@ impl Disorder {
         let DisorderRates { late, out_of_order, duplicated, malformed, late_by_ms } = rates;
         let shares = [
             ("late", late),
-            ("out_of_order", out_of_order),
+            ("out-of-order", out_of_order),
             ("duplicated", duplicated),
             ("malformed", malformed),
         ];
@@ -124,11 +124,11 @@ impl Disorder {
             let problem = format!("add up to {sum} with it; together they may be 1 at most");
             return Err(ConfigError::new(
                 "malformed",
-                format!("the shares late, out_of_order and duplicated {problem}"),
+                format!("the shares late, out-of-order and duplicated {problem}"),
             ));
         }
         if late > 0.0 && late_by_ms <= 0 {
-            return Err(ConfigError::new("late_by_ms", "must be above 0 where records come late"));
+            return Err(ConfigError::new("late-by", "must be above 0 where records come late"));
         }
         let random = Random::new(seed, STREAM);
         Ok(Self { rates, random, held: BinaryHeap::new(), holds: 0, fates: Vec::new() })

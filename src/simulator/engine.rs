@@ -73,10 +73,20 @@ impl Rules {
 }
 
 impl Newcomers {
-    /// Moves on to the next of them.
-    fn draw(&mut self, growth_rate: f64) {
-        self.next += self.random.seconds(YEAR / (f64::from(self.count) * growth_rate));
+    /// Moves on to the next of them. Eventsim cuts the time between two to whole seconds, so that a large site grows the
+    /// faster the larger it is.
+    fn draw(&mut self, rules: &Rules) {
+        let gap = self.random.exponential(YEAR / (f64::from(self.count) * rules.growth_rate));
+        self.at += match rules.compat {
+            Compat::Eventsim => gap.trunc(),
+            Compat::Clean => gap,
+        };
         self.count += 1;
+    }
+
+    /// Second of the next one, since 1970.
+    fn next(&self) -> i64 {
+        self.at as i64
     }
 }
 
@@ -84,7 +94,8 @@ impl Newcomers {
 #[derive(Debug)]
 struct Newcomers {
     random: Random,
-    next: i64,
+    /// Time of the next one, seconds since 1970.
+    at: f64,
     count: u32,
 }
 
@@ -159,7 +170,7 @@ impl Simulator {
     /// Second of the next event; whoever signs up before it is let in.
     fn peek(&mut self) -> Option<i64> {
         loop {
-            let arrival = self.newcomers.as_ref().map(|newcomers| newcomers.next);
+            let arrival = self.newcomers.as_ref().map(Newcomers::next);
             let limit = arrival.map_or(u64::MAX, |second| second.saturating_sub(self.origin).max(0) as u64);
             if let Some(second) = self.queue.peek(limit) {
                 return Some(self.origin + second as i64);
@@ -198,8 +209,8 @@ impl Simulator {
         let start = self.rules.start;
         if config.growth_rate > 0.0 && config.users > 0 {
             let random = Random::new(config.seed, NEWCOMER_STREAM);
-            let mut newcomers = Newcomers { random, next: start, count: config.users };
-            newcomers.draw(self.rules.growth_rate);
+            let mut newcomers = Newcomers { random, at: start as f64, count: config.users };
+            newcomers.draw(&self.rules);
             self.newcomers = Some(newcomers);
             if let (Compat::Eventsim, Some(end)) = (config.compat, self.rules.end) {
                 self.let_all_in(end);
@@ -218,9 +229,9 @@ impl Simulator {
     /// Eventsim makes all newcomers beforehand, one of them past the end.
     fn let_all_in(&mut self, end: i64) {
         while let Some(mut newcomers) = self.newcomers.take() {
-            self.add(Some(newcomers.next));
-            if newcomers.next < end {
-                newcomers.draw(self.rules.growth_rate);
+            self.add(Some(newcomers.next()));
+            if newcomers.next() < end {
+                newcomers.draw(&self.rules);
                 self.newcomers = Some(newcomers);
             }
         }
@@ -233,7 +244,7 @@ impl Simulator {
             self.queue.push(index, (at - self.origin).max(0) as u64);
         }
         if let Some(newcomers) = &mut self.newcomers {
-            newcomers.draw(self.rules.growth_rate);
+            newcomers.draw(&self.rules);
         }
     }
 

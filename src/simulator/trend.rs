@@ -43,6 +43,7 @@ struct Wave {
     region: usize,
     /// Seconds since 1970.
     begins: i64,
+    /// Largest share of plays that it ever has.
     peak: f64,
     /// Seconds in which it comes up, and in which it dies away, to about a third.
     rise: f64,
@@ -53,11 +54,17 @@ impl Wave {
     /// Share of plays at `second`.
     fn share(&self, second: i64) -> f64 {
         let age = (second - self.begins) as f64;
-        if age <= 0.0 {
-            0.0
-        } else {
-            self.peak * -libm::expm1(-age / self.rise) * libm::exp(-age / self.decay)
-        }
+        if age <= 0.0 { 0.0 } else { self.peak * self.shape(age) / self.shape(self.top()) }
+    }
+
+    /// How high it stands at an age in seconds, by a measure of its own.
+    fn shape(&self, age: f64) -> f64 {
+        -libm::expm1(-age / self.rise) * libm::exp(-age / self.decay)
+    }
+
+    /// The age at which it stands highest, where the shape's derivative is zero.
+    fn top(&self) -> f64 {
+        self.rise * libm::log((self.rise + self.decay) / self.rise)
     }
 }
 
@@ -198,7 +205,7 @@ impl Trending {
                     song: random.below(self.songs) as u32,
                     region: random.below(self.regions as u64) as usize,
                     begins: day * DAY + random.below(DAY as u64) as i64,
-                    peak: 0.2 + 0.4 * random.unit(),
+                    peak: 0.2 + 0.3 * random.unit(),
                     rise: 60.0 * (5.0 + 20.0 * random.unit()),
                     decay: 60.0 * (30.0 + 90.0 * random.unit()),
                 });
@@ -255,6 +262,22 @@ mod tests {
             (share - expected).abs() < 5.0 * (expected / 10_000.0).sqrt() + 1e-3,
             "{share} for {expected}"
         );
+    }
+
+    #[test]
+    fn waves_reach_their_peaks_and_go_no_higher() {
+        let mut trending = trending(Trends::lively());
+        trending.move_on(MONDAY);
+        let highest = |wave: &Wave| {
+            let ages = (1..20_000).map(|step| f64::from(step) * (wave.rise + wave.decay) / 10_000.0);
+            ages.map(|age| wave.share(wave.begins + age as i64)).fold(0.0, f64::max)
+        };
+        for (waves, peaks) in [(&trending.waves, 0.0033..0.0298), (&trending.viral, 0.2..0.5)] {
+            for wave in waves {
+                assert!(peaks.contains(&wave.peak), "{wave:?}");
+                assert!((highest(wave) / wave.peak - 1.0).abs() < 1e-3, "{wave:?}: {}", highest(wave));
+            }
+        }
     }
 
     #[test]

@@ -26,6 +26,20 @@ fn check_newcomers(users: usize) {
     assert!((users as f64 - mean).abs() < 5.0 * sd, "{users} for {mean:.0} ± {sd:.0}");
 }
 
+/// With one in three seconds at first, newcomers at whole seconds would come a fifth faster.
+#[test]
+fn clean_growth_holds_where_newcomers_are_seconds_apart() {
+    let mut config = settings(small_world());
+    (config.compat, config.users, config.growth_rate) = (Compat::Clean, 5_000, 2_000.0);
+    config.end_ms = Some(START + DAY / 6);
+    let growth = (2_000.0 / 6.0 / YEAR).exp();
+    let (mean, sd) = (5_000.0 * growth, (5_000.0 * growth * (growth - 1.0)).sqrt());
+    simulate_with(config, Collector::new(), |simulator| {
+        let users = simulator.users() as f64;
+        assert!((users - mean).abs() < 5.0 * sd, "{users} for {mean:.0} ± {sd:.0}");
+    });
+}
+
 /// Of a mean of ten years, cut at five: e^-0.5 of the first listeners have been there for exactly five years.
 fn check_registrations(sample: &Sample) {
     let oldest = START - (5.0 * YEAR * 86_400_000.0) as i64;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::args::{Moment, PaceArg, SimulateArgs, TrendsArg};
 use crate::simulator::{
-    Catalogue, Compat, Disorder, DisorderRates, Pace, SimulatorConfig, SiteConfig, Trends, World,
+    Catalogue, Compat, ConfigError, Disorder, DisorderRates, Pace, SimulatorConfig, SiteConfig, Trends, World,
 };
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -64,6 +64,11 @@ impl Plan {
             PaceArg::Live => Pace::Live,
             PaceArg::Times(factor) => Pace::Times { factor, wall_start_ms: wall_ms, sim_start_ms: start_ms },
         };
+        let output = &args.output;
+        if output.zstd && output.output.as_deref() == Some(Path::new("-")) {
+            let problem = "compresses files; give --output a folder, or pipe standard output through zstd";
+            return Err(ConfigError::new("--zstd", problem).into());
+        }
         let disorder = disorder(args, config.seed)?;
         Ok(Self { config, pace, disorder })
     }

@@ -15,10 +15,13 @@ struct Columns {
     title: usize,
     duration: Option<usize>,
     weight: Option<usize>,
+    /// Eventsim cuts weights to whole numbers.
+    whole_weights: bool,
 }
 
 /// `trackId, artist, title, duration, weight`, separated by tabs.
-const EVENTSIM: Columns = Columns { id: Some(0), artist: 1, title: 2, duration: Some(3), weight: Some(4) };
+const EVENTSIM: Columns =
+    Columns { id: Some(0), artist: 1, title: 2, duration: Some(3), weight: Some(4), whole_weights: true };
 
 impl Catalogue {
     /// Reads `listen_counts.txt` (tabs between track id, artist, title, seconds and weight, no header) or CSV with a header
@@ -111,6 +114,7 @@ impl Columns {
             id: find(&["id", "track_id"]),
             duration: find(&["duration"]),
             weight: find(&["weight", "plays"]),
+            whole_weights: false,
         })
     }
 }
@@ -138,7 +142,8 @@ impl Reader {
         };
         let (artist, title) = (text("artist", columns.artist)?, text("title", columns.title)?);
         let duration = number("duration", columns.duration, f64::from(USUAL_DURATION))? as f32;
-        let weight = number("weight", columns.weight, 1.0)?.trunc();
+        let weight = number("weight", columns.weight, 1.0)?;
+        let weight = if columns.whole_weights { weight.trunc() } else { weight };
         let next = self.catalogue.artists.len() as u32;
         let artist = *self.artists.entry(artist.clone()).or_insert_with(|| {
             self.catalogue.artists.push(Artist { name: artist.clone(), genre: "" });
@@ -221,7 +226,7 @@ mod tests {
 
     #[test]
     fn csv_is_read() {
-        let text = "artist,title,duration,weight\r\n\"Earth, Wind\",\"The \"\"Big\"\" One\",200.5,3\n\nSolo,\"two\nlines\",,\n";
+        let text = "artist,title,duration,weight\r\n\"Earth, Wind\",\"The \"\"Big\"\" One\",200.5,3\n\nSolo,\"two\nlines\",,\nSolo,third,,0.4\n";
         let catalogue = Catalogue::from_file(text.as_bytes()).expect("readable");
         let songs: Vec<_> = catalogue
             .songs
@@ -230,16 +235,20 @@ mod tests {
             .collect();
         assert_eq!(
             songs,
-            [("Earth, Wind", "The \"Big\" One", 200.5, 3.0), ("Solo", "two\nlines", 180.0, 1.0)]
+            [
+                ("Earth, Wind", "The \"Big\" One", 200.5, 3.0),
+                ("Solo", "two\nlines", 180.0, 1.0),
+                ("Solo", "third", 180.0, 0.4)
+            ]
         );
     }
 
     #[test]
     fn listen_counts_are_read_with_what_resembles_them() {
-        let text = "A\tBand\tOne\t100.5\t7\nB\tBand\t\"Two \\\"x\\\"\"\t\t0\n";
+        let text = "A\tBand\tOne\t100.5\t7\nB\tBand\t\"Two \\\"x\\\"\"\t\t0.9\n";
         let mut catalogue = Catalogue::from_file(text.as_bytes()).expect("readable");
         assert_eq!((catalogue.artists.len(), catalogue.songs.len()), (1, 2));
-        assert_eq!(catalogue.songs[1].title, "Two \"x\"");
+        assert_eq!((catalogue.songs[1].title.as_str(), catalogue.songs[1].weight), ("Two \"x\"", 0.0));
         catalogue.add_similar(b"A,B\nA,Z\nZ,A\n").expect("readable");
         assert_eq!((&catalogue.similar, &catalogue.similar_group), (&vec![vec![1]], &vec![0, u32::MAX]));
     }
