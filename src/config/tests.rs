@@ -116,11 +116,21 @@ fn rules_between_settings_are_checked() {
         ("[windows]\nmax_ahead = '40h'", "windows.retention"),
         ("[lake]\nurl = 's3://bucket'", "lake.url"),
         ("[lake]\nurl = 'file:///'", "lake.url"),
+        ("[lake]\nurl = 'file:///lake?x'", "lake.url"),
+        ("[lake]\nurl = 'gs://My_Bucket/x'", "lake.url"),
+        ("[lake]\nurl = 'gs://bucket/a//b'", "lake.url"),
+        ("[lake]\nurl = 'gs://bucket/[x]'", "lake.url"),
         ("[lake]\nupload_interval = '0s'", "lake.upload_interval"),
         ("[lake]\nmax_batch_bytes = '1GiB'", "lake.max_batch_bytes"),
         ("[lake]\ncompression_level = 40", "lake.compression_level"),
         ("[kafka]\nbrokers = 'nohost'", "kafka.brokers"),
         ("[kafka]\nbrokers = 'a:1,b'", "kafka.brokers"),
+        ("[kafka]\nsession_timeout = '500us'", "kafka.session_timeout"),
+        ("[kafka]\nsession_timeout = '2h'", "kafka.session_timeout"),
+        (
+            "[kafka]\nsession_timeout = '2h'\n[kafka.properties]\n'max.poll.interval.ms' = 1000",
+            "kafka.properties.max.poll.interval.ms",
+        ),
         ("[kafka]\nsecurity_protocol = 'tls'", "kafka.security_protocol"),
         ("[kafka]\nssl_ca_location = '/no/such/file'", "kafka.ssl_ca_location"),
         ("[kafka.topics]\nauth_events = 'listen_events'", "kafka.topics.auth_events"),
@@ -130,6 +140,8 @@ fn rules_between_settings_are_checked() {
         ("[decode]\nreject_limit_share = 'NaN'", "decode.reject_limit_share"),
         ("[supervisor]\nbackoff_max = '1ms'", "supervisor.backoff_max"),
         ("[log]\nlevel = 'a=b=c'", "log.level"),
+        ("[log]\nlevel = 'warning'", "log.level"),
+        ("[log]\nlevel = 'info,beatlytica'", "log.level"),
         ("[http]\nlisten = '0.0.0.0:80'", "http.listen"),
         ("[http]\nlisten = '[::]:80'", "http.listen"),
         ("[http]\ntoken = 'short'", "http.token"),
@@ -252,8 +264,7 @@ fn the_longest_time_between_polls_is_not_below_the_session() {
     );
     load_with("[kafka]\nsession_timeout = '44s'\n[kafka.properties]\n'max.poll.interval.ms' = '44000'", &[])
         .expect("equal");
-    assert_eq!(
-        problems("[kafka]\nsession_timeout = '6m'", &[])[0].key,
-        "kafka.properties.max.poll.interval.ms"
-    );
+    let found = problems("[kafka]\nsession_timeout = '6m'", &[]);
+    assert_eq!(found[0].key, "kafka.session_timeout");
+    assert!(found[0].message.contains("max.poll.interval.ms, which is 300000 ms"), "{found:?}");
 }

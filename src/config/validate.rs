@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::layers::Merged;
 use super::{Problem, Settings};
+use crate::lake::store::{StoreOpenError, StoreUrl};
 use crate::schemas::EventKind;
 
 const MIB: usize = 1 << 20;
+/// What is shorter becomes nothing where it is given to a client.
+const MILLISECOND: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Adds every violated rule to `problems`.
@@ -37,6 +41,14 @@ impl Check<'_> {
     }
 }
 
+/// Whether `text` holds directives, of which one that is a word alone is a level: a mistyped one would be taken for the
+/// name of a module, and silence all others.
+fn is_log_level(text: &str) -> bool {
+    let word = |directive: &&str| !directive.contains(['=', '[', ':']);
+    let mut words = text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).filter(word);
+    words.all(|word| word.parse::<LevelFilter>().is_ok()) && EnvFilter::builder().parse(text).is_ok()
+}
+
 fn positive_intervals(settings: &Settings, check: &mut Check<'_>) {
     let Settings { kafka, lake, gcs, windows, supervisor, .. } = settings;
     let intervals = [
@@ -55,7 +67,7 @@ fn positive_intervals(settings: &Settings, check: &mut Check<'_>) {
         ("supervisor.drain_deadline", supervisor.drain_deadline),
     ];
     for (key, interval) in intervals {
-        check.require(!interval.is_zero(), key, "must be longer than nothing");
+        check.require(interval >= MILLISECOND, key, "must be at least 1ms");
     }
 }
 
@@ -113,13 +125,16 @@ fn kafka(settings: &Settings, check: &mut Check<'_>) {
         .get(LONGEST_POLL)
         .map_or(Some(DEFAULT_LONGEST_POLL), |longest| longest.expose().parse().ok());
     let session = kafka.session_timeout.as_millis();
-    check.require(
-        longest.is_none_or(|longest| longest >= session),
-        &format!("kafka.properties.{LONGEST_POLL}"),
-        format!(
-            "must not be below kafka.session_timeout, which is {session} ms (where it is not set, it is {DEFAULT_LONGEST_POLL})"
-        ),
-    );
+    let long_enough = longest.is_none_or(|longest| longest >= session);
+    if kafka.properties.contains_key(LONGEST_POLL) {
+        let why = format!("must not be below kafka.session_timeout, which is {session} ms");
+        check.require(long_enough, &format!("kafka.properties.{LONGEST_POLL}"), why);
+    } else {
+        let why = format!(
+            "must not exceed {LONGEST_POLL}, which is {DEFAULT_LONGEST_POLL} ms unless kafka.properties sets it"
+        );
+        check.require(long_enough, "kafka.session_timeout", why);
+    }
 }
 
 /// Longest time between polls, ms.
@@ -167,21 +182,18 @@ fn host_and_port(broker: &str) -> bool {
 
 fn lake(settings: &Settings, check: &mut Check<'_>) {
     let url = &settings.lake.url;
-    match url.scheme() {
-        "file" => {
-            let local = url.to_file_path().is_ok_and(|path| path.components().count() > 1);
-            check.require(
-                local,
-                "lake.url",
-                "must name a folder on this machine, as in file:///var/lib/beatlytica",
-            );
-        }
-        "gs" => check.require(
-            url.host_str().is_some_and(|bucket| !bucket.is_empty()),
+    match StoreUrl::parse(url.as_str()) {
+        Ok(StoreUrl::Local(path)) => check.require(
+            path.components().count() > 1,
             "lake.url",
-            "must name a bucket, as in gs://bucket/prefix",
+            "must name a folder on this machine, as in file:///var/lib/beatlytica",
         ),
-        _ => check.require(false, "lake.url", "must begin with file:// or gs://"),
+        Ok(StoreUrl::Gcs { .. }) => {}
+        Err(StoreOpenError::Url { cause, .. }) => {
+            let why = format!("{cause}; give file:///absolute/path or gs://bucket/prefix");
+            check.require(false, "lake.url", why);
+        }
+        Err(other) => check.require(false, "lake.url", other.to_string()),
     }
     if let Some(endpoint) = &settings.gcs.endpoint {
         let http = matches!(endpoint.scheme(), "http" | "https");
@@ -263,9 +275,8 @@ fn rest(settings: &Settings, check: &mut Check<'_>) {
         "supervisor.backoff_max",
         "must not be shorter than supervisor.backoff_initial",
     );
-    let directives = EnvFilter::builder().parse(&settings.log.level).is_ok();
     check.require(
-        directives,
+        is_log_level(&settings.log.level),
         "log.level",
         "must be a level such as info, or directives such as info,beatlytica=debug",
     );
