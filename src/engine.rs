@@ -87,13 +87,18 @@ impl Engine for RunningEngine {
         let reason = self.ready().err();
         StatusAnswer {
             version: env!("CARGO_PKG_VERSION").into(),
-            state: if reason.is_none() { "running".into() } else { "starting".into() },
+            state: match &reason {
+                None => "running".into(),
+                Some(_) if all.iter().any(|(_, status)| status.refused().is_some()) => "stopped".into(),
+                Some(_) => "starting".into(),
+            },
             reason,
             started: self.started,
             watermark: self.board.watermark().map(TimeMs),
             lag: all.iter().map(|(_, status)| behind(status, status.position())).sum(),
             pending: all.iter().map(|(_, status)| behind(status, status.head())).sum(),
             freshness_seconds: all.iter().filter_map(|(_, status)| status.oldest_pending_ms()).min().map(age),
+            behind_seconds: all.iter().filter_map(|(_, status)| status.lag_seconds(now)).reduce(f64::max),
             last_upload: all.iter().filter_map(|(_, status)| status.uploaded_ms()).max().map(TimeMs),
             records: sum(&all, |status| status.records.load(Ordering::Relaxed)),
             rejected: sum(&all, |status| status.tally.rejected().map(|(_, count)| count).sum()),

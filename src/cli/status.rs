@@ -16,7 +16,7 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// An engine that answers at all does so sooner.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-const COLUMNS: [(&str, &str); 9] = [
+const COLUMNS: [(&str, &str); 10] = [
     ("TOPIC", "topic"),
     ("PART", "partition"),
     ("EPOCH", "epoch"),
@@ -26,6 +26,7 @@ const COLUMNS: [(&str, &str); 9] = [
     ("FRESHNESS", "freshness_seconds"),
     ("NEWEST EVENT", "newest"),
     ("IDLE", "idle"),
+    ("PAUSED", "paused"),
 ];
 
 pub(super) fn status(settings: &HttpSettings, args: &StatusArgs) -> anyhow::Result<()> {
@@ -86,12 +87,12 @@ impl Asked {
 /// The answer for people; what an older engine does not say is `-`.
 fn table(answer: &Value) -> String {
     let said = |key: &str| cell(key, answer.get(key));
-    let mut out = format!(
-        "version {}   state {}   watermark {}\n\n",
-        said("version"),
-        said("state"),
-        said("watermark")
-    );
+    let mut out =
+        format!("version {}   state {}   watermark {}\n", said("version"), said("state"), said("watermark"));
+    if let Some(reason) = answer.get("reason").and_then(Value::as_str) {
+        let _ = writeln!(out, "reason  {reason}");
+    }
+    out.push('\n');
     let rows = answer.get("partitions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let mut lines = vec![COLUMNS.map(|(title, _)| title.to_owned())];
     lines.extend(rows.iter().map(|row| COLUMNS.map(|(_, key)| cell(key, row.get(key)))));
@@ -107,6 +108,13 @@ fn table(answer: &Value) -> String {
             let _ = write!(text, "{padded}  ");
         }
         let _ = writeln!(out, "{}", text.trim_end());
+    }
+    for row in rows {
+        if let Some(why) = row.get("refused").and_then(Value::as_str) {
+            let (topic, partition) =
+                (cell("topic", row.get("topic")), cell("partition", row.get("partition")));
+            let _ = writeln!(out, "{topic}[{partition}] is stopped until somebody acts: {why}");
+        }
     }
     if rows.is_empty() {
         out.push_str("no partition is assigned\n");
@@ -135,18 +143,23 @@ mod tests {
     fn numbers_stand_to_the_right_and_what_is_unknown_is_a_dash() {
         let row = |topic: &str, position: i64, head: Option<i64>| {
             json!({"topic": topic, "partition": 0, "epoch": 1, "position": position, "head": head, "lag": 3,
-                "freshness_seconds": 1.26, "newest": "2026-01-01T00:00:00Z", "idle": false})
+                "freshness_seconds": 1.26, "newest": "2026-01-01T00:00:00Z", "idle": false, "paused": false})
         };
-        let answer = json!({"version": "1", "state": "running", "watermark": null,
+        let mut answer = json!({"version": "1", "state": "running", "reason": null, "watermark": null,
             "partitions": [row("a", 5, Some(2)), row("longer", 12345, None)]});
         let expected = "\
 version 1   state running   watermark -
 
-TOPIC   PART  EPOCH  POSITION  HEAD  LAG  FRESHNESS  NEWEST EVENT          IDLE
-a          0      1         5     2    3      1.3 s  2026-01-01T00:00:00Z  no
-longer     0      1     12345     -    3      1.3 s  2026-01-01T00:00:00Z  no
+TOPIC   PART  EPOCH  POSITION  HEAD  LAG  FRESHNESS  NEWEST EVENT          IDLE  PAUSED
+a          0      1         5     2    3      1.3 s  2026-01-01T00:00:00Z  no    no
+longer     0      1     12345     -    3      1.3 s  2026-01-01T00:00:00Z  no    no
 ";
         assert_eq!(table(&answer), expected);
+        answer["reason"] = "a[0]: made anew".into();
+        answer["partitions"][0]["refused"] = "made anew".into();
+        let stopped = table(&answer);
+        assert!(stopped.contains("watermark -\nreason  a[0]: made anew\n\nTOPIC"), "{stopped}");
+        assert!(stopped.ends_with("\na[0] is stopped until somebody acts: made anew\n"), "{stopped}");
         assert!(table(&json!({})).ends_with("no partition is assigned\n"));
     }
 }

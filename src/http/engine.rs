@@ -48,7 +48,7 @@ pub enum EngineError {
 pub struct StatusAnswer {
     /// The engine's version.
     pub version: String,
-    /// What the engine is at, such as `starting`, `running`, `draining`.
+    /// `running`, `starting`, or `stopped` where a partition is stopped until an operator acts.
     pub state: String,
     /// Why it is not running; none while it is.
     pub reason: Option<String>,
@@ -62,6 +62,9 @@ pub struct StatusAnswer {
     pub pending: Option<i64>,
     /// Age of the oldest record read and not yet in the lake, seconds; none if there is none.
     pub freshness_seconds: Option<f64>,
+    /// How far the lake is behind: how long the oldest record that is not in it has waited, read or not, seconds; 0 where there is
+    /// none, and none before anything is known.
+    pub behind_seconds: Option<f64>,
     /// When a range was last finished in the lake, since the process started.
     pub last_upload: Option<TimeMs>,
     /// Records read by this process.

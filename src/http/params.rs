@@ -15,8 +15,8 @@ use super::engine::EngineError;
 pub const DEFAULT_LIMIT: usize = 50;
 /// Most songs that can be asked for.
 pub const MAX_LIMIT: usize = 1000;
-/// No query that means anything is longer, in bytes.
-const MAX_QUERY: usize = 512;
+/// No query that means anything is longer, in bytes: a hundred letters of any script take nine each.
+const MAX_QUERY: usize = 2048;
 
 /// Why a request is not answered.
 #[derive(Debug, Error)]

@@ -75,6 +75,7 @@ impl Engine for ChartsEngine {
             lag: Some(0),
             pending: Some(4),
             freshness_seconds: Some(1.5),
+            behind_seconds: Some(2.5),
             last_upload: None,
             records: 4,
             rejected: 0,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix::System;
 use anyhow::{Context as _, bail};
+use humantime_serde::re::humantime::format_duration;
 
 use self::listeners::Listeners;
 use super::{Beside, RunOptions, Verdict, VerifyOptions, open_store, run_in_system, verify, writer};
@@ -55,7 +56,7 @@ pub fn demo(mut settings: Settings, options: DemoOptions) -> anyhow::Result<Verd
         let start = now - i64::try_from(options.history.as_millis()).unwrap_or(i64::MAX);
         // One second on: the last one of before may be there in part only, and none is to be there twice.
         let start_ms = before.map_or(start, |newest| start.max(newest + 1_000)).min(now);
-        greet(&settings, before);
+        greet(&settings, &options, before);
         let listeners = Listeners::new(simulator_config(&options, start_ms)?, &settings);
         let beside = Beside {
             log: Box::new(move |log| Arc::new(EmbeddedLog::new(log, identity))),
@@ -124,13 +125,16 @@ fn simulator_config(options: &DemoOptions, start_ms: i64) -> anyhow::Result<Simu
     Ok(config)
 }
 
-fn greet(settings: &Settings, before: Option<i64>) {
-    let page = format!("http://{}/", settings.http.listen);
-    let lake = settings.lake.url.path();
+fn greet(settings: &Settings, options: &DemoOptions, before: Option<i64>) {
+    let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
+    let page = format!("{scheme}://{}/", settings.http.listen);
+    let url = &settings.lake.url;
+    let lake = url.to_file_path().map_or_else(|()| url.to_string(), |path| path.display().to_string());
+    let history = format_duration(options.history);
     match before {
-        None => println!("A new lake in {lake}: a day of history comes first, then live events."),
+        None => println!("A new lake in {lake}: {history} of history comes first, then live events."),
         Some(_) => println!(
-            "The lake in {lake} goes on from where it ended: what happened meanwhile (a day at most) comes first, \
+            "The lake in {lake} goes on from where it ended: what happened meanwhile ({history} at most) comes first, \
              then live events. Remove the folder to begin anew."
         ),
     }
@@ -146,7 +150,8 @@ fn greet(settings: &Settings, before: Option<i64>) {
 
 Ctrl-C ends it: what is buffered is written, and the lake is checked.
 ",
-        settings.lake.upload_interval.as_secs()
+        settings.lake.upload_interval.as_secs(),
+        lake = lake.trim_end_matches('/').replace('\'', "''"),
     );
 }
 

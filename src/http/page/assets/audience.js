@@ -5,7 +5,10 @@ import { number, percent, time } from "./format.js";
 import { SeriesChart } from "./chart.js";
 import { States } from "./states.js";
 
-const NAMES = { paid: "Paid", free: "Free", F: "Women", M: "Men" };
+const NAMES = {
+  level: new Map([["paid", "Paid"], ["free", "Free"]]),
+  gender: new Map([["F", "Women"], ["M", "Men"]]),
+};
 
 function makeBar() {
   const track = element("td", { class: "track", "aria-hidden": "true" }, element("i"));
@@ -16,7 +19,7 @@ function showBars(id, groups, users) {
   const value = (group) => group[id];
   keyed(byId(id).tBodies[0], groups, (group) => JSON.stringify(value(group)), makeBar, (row, group) => {
     const [name, track, count, share] = row.children;
-    text(name, NAMES[value(group)] ?? value(group) ?? "Not said");
+    text(name, NAMES[id].get(value(group)) ?? value(group) ?? "Not said");
     track.firstElementChild.style.setProperty("--share", (group.users / Math.max(1, users)).toFixed(4));
     text(count, number(group.users));
     text(share, percent(group.users / Math.max(1, users)));

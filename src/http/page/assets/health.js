@@ -15,7 +15,7 @@ function verdict(status) {
     return ["bad", `${plural(refused.length, "partition is", "partitions are")} stopped until somebody acts: ${refused[0].refused}`];
   }
   if (status.state !== "running") return ["wait", `The engine is ${status.state}: ${status.reason ?? "one moment"}.`];
-  if (status.freshness_seconds > LATE_SECONDS) return ["bad", "The lake is late."];
+  if (status.behind_seconds > LATE_SECONDS) return ["bad", "The lake is late."];
   if (status.lag > MANY_RECORDS) return ["wait", `Catching up: ${number(status.lag)} records are still to be read.`];
   return ["good", "All is well."];
 }
@@ -25,9 +25,9 @@ function facts(status) {
   const idle = partitions.filter((partition) => partition.idle).length;
   const left = uncounted > 0 ? ` ${plural(uncounted, "record was", "records were")} too old or too far ahead to count.` : "";
   return [
-    ["Freshness", status.freshness_seconds === null
-      ? "All that was read is in the lake."
-      : `The oldest record that is not in the lake yet is ${duration(status.freshness_seconds)} old.`],
+    ["Freshness", status.behind_seconds === null ? "Not known yet."
+      : status.behind_seconds === 0 ? "Everything is in the lake."
+        : `The oldest record that is not in the lake yet has waited for ${duration(status.behind_seconds)}.`],
     ["Lag", lag === null ? "Not known yet."
       : `${lag === 0 ? "Nothing waits in Kafka" : `${plural(lag, "record waits", "records wait")} in Kafka`}` +
         `${pending ? `; ${plural(pending, "record is", "records are")} not in the lake yet` : ""}.`],
@@ -74,7 +74,8 @@ export class Health {
     byId("verdict").className = `verdict ${kind}`;
     text(byId("verdict"), words);
     text(byId("verdict-short"), words);
-    text(byId("behind"), briefly(this.status.freshness_seconds ?? 0));
+    const { behind_seconds: behind } = this.status;
+    text(byId("behind"), behind === null ? "–" : briefly(behind));
     const make = ([name]) => {
       const group = element("div", {}, element("dt"), element("dd"));
       text(group.firstElementChild, name);

@@ -33,9 +33,10 @@ function change(ratio) {
 }
 
 function showFigures(answer) {
-  const { window: { start, end }, plays, previous, revision } = answer;
+  const { window: { start, end }, at, plays, previous, revision } = answer;
   text(byId("plays"), number(plays));
-  text(byId("plays-change"), previous?.plays > 0 ? change(plays / previous.plays) : "");
+  // A window that is not over yet cannot be compared with a whole one.
+  text(byId("plays-change"), at === "closed" && previous?.plays > 0 ? change(plays / previous.plays) : "");
   const known = start !== null;
   text(byId("span"), known ? span(Date.parse(start), Date.parse(end)) : "–");
   const late = revision > 0 ? `, ${plural(revision, "late play", "late plays")} counted in` : "";

@@ -14,6 +14,7 @@ export class Search {
     this.query = query;
     this.input = byId("q");
     this.asked = 0;
+    this.answered = "";
     this.input.addEventListener("input", () => {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.run(), TYPING_MS);
@@ -48,6 +49,7 @@ export class Search {
     const words = this.input.value.trim();
     if (!words) {
       text(byId("found"), "");
+      this.answered = "";
       this.songs.showFound(null);
       return;
     }
@@ -56,7 +58,17 @@ export class Search {
     const { signal } = this.running;
     const query = new URLSearchParams({ q: words, limit: MOST });
     const answer = await ask(`charts/songs?${this.query()}&${query}`, signal);
-    if (signal.aborted || !answer) return;
+    if (signal.aborted) return;
+    if (!answer) {
+      // What was found for these words stays; other words' songs would be taken for theirs.
+      if (this.answered !== words) {
+        this.answered = "";
+        text(byId("found"), "The search is not answered just now. The chart is shown instead.");
+        this.songs.showFound(null);
+      }
+      return;
+    }
+    this.answered = words;
     const count = answer.songs.length;
     const most = count === MOST ? "the first " : "";
     const said = count === 0 ? "No song" : `${most}${plural(count, "song", "songs")}`;
