@@ -18,6 +18,7 @@ use futures::future::LocalBoxFuture;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+use crate::actors::attended::AttendedStore;
 use crate::actors::heartbeat::Heartbeat;
 use crate::actors::partition_consumer::{Neighbours, PartitionConsumer};
 use crate::actors::reject_window::RejectWindow;
@@ -223,9 +224,10 @@ impl Factory for Actors {
     ) -> Child<Uploader> {
         let status = self.board.partition(&partition_of(source));
         status.set_epoch(source.epoch);
-        let key = ChainKey::from(&**source);
+        let (key, heartbeat) = (ChainKey::from(&**source), Heartbeat::new());
+        let store = AttendedStore::over(&self.store, &heartbeat);
         let around = Surroundings {
-            chain: Chain::new(Arc::clone(&self.store), key, source.kind, epoch.clone(), self.writer.clone()),
+            chain: Chain::new(store, key, source.kind, epoch.clone(), self.writer.clone()),
             log: Arc::clone(&self.log),
             encoders: Arc::clone(&self.encoders),
             gate: self.gate(source),
@@ -240,7 +242,6 @@ impl Factory for Actors {
             future_limit_ms: millis(self.settings.windows.future_limit),
             lateness_ms: millis(self.settings.windows.lateness),
         };
-        let heartbeat = Heartbeat::new();
         let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
         let address = Uploader::start_in_arbiter(self.worker(&source.clone()), move |_| {
             Uploader::new(source, settings, around, beat)
@@ -265,6 +266,7 @@ impl Factory for Actors {
             deliver_aggregator: aggregator.clone().recipient(),
             attach_aggregator: aggregator.clone().recipient(),
             unreadable: aggregator.clone().recipient(),
+            cut_off: aggregator.clone().recipient(),
             refused: supervisor.clone().recipient(),
         };
         let decode = &self.settings.decode;

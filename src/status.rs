@@ -28,6 +28,7 @@ pub struct PartitionStatus {
     oldest_pending_ms: AtomicI64,
     complete_through_ms: AtomicI64,
     uploaded_ms: AtomicI64,
+    told: AtomicI64,
     epoch: AtomicU32,
     at_end: AtomicBool,
     idle: AtomicBool,
@@ -55,6 +56,7 @@ impl Default for PartitionStatus {
             oldest_pending_ms: unknown(),
             complete_through_ms: unknown(),
             uploaded_ms: unknown(),
+            told: unknown(),
             epoch: AtomicU32::new(0),
             at_end: AtomicBool::new(false),
             idle: AtomicBool::new(false),
@@ -101,6 +103,8 @@ impl PartitionStatus {
         oldest_pending_ms, set_oldest_pending_ms;
         /// No more records before this event time are expected, ms since 1970.
         complete_through_ms, set_complete_through_ms;
+        /// Up to which offset the windows' counts of late records are in the tally.
+        told, set_told;
         /// When a range was last finished in the lake, ms since 1970 by the wall clock.
         uploaded_ms, set_uploaded_ms;
     }
@@ -116,9 +120,10 @@ impl PartitionStatus {
     /// Age, at `now` (ms), of the oldest record that is not in the lake yet, in seconds; of records that were not
     /// even read, since when they are known to wait. 0 when there are none; none before anything is known.
     pub fn lag_seconds(&self, now: i64) -> Option<f64> {
-        self.high_watermark().or(self.head())?;
-        let since = self.oldest_pending_ms().or(self.tally.unread_since_ms());
-        Some(since.map_or(0.0, |since| (now - since).max(0) as f64 / 1000.0))
+        match self.oldest_pending_ms().or(self.tally.unread_since_ms()) {
+            Some(since) => Some((now - since).max(0) as f64 / 1000.0),
+            None => self.high_watermark().or(self.head()).map(|_| 0.0),
+        }
     }
 
     /// The gate that its records pass; none before a consumer was made.

@@ -1,7 +1,7 @@
 //! Liveness by progress: what an actor shows of itself, and when it counts as stuck.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,12 +12,14 @@ pub struct Heartbeat {
     epoch: Instant,
     last_ms: AtomicU64,
     busy: AtomicU32,
+    given_up: AtomicBool,
 }
 
 impl Heartbeat {
     /// A heartbeat that begins now.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { epoch: Instant::now(), last_ms: AtomicU64::new(0), busy: AtomicU32::new(0) })
+        let (last_ms, busy, given_up) = Default::default();
+        Arc::new(Self { epoch: Instant::now(), last_ms, busy, given_up })
     }
 
     /// Shows progress.
@@ -30,6 +32,17 @@ impl Heartbeat {
         self.beat();
         self.busy.fetch_add(1, Ordering::Relaxed);
         Working(Arc::clone(self))
+    }
+
+    /// The supervisor has made another actor in this one's place.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it has. An actor that hung hears of its end only once it comes to its mailbox, and must not speak for its partition
+    /// before that.
+    pub fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::SeqCst)
     }
 
     /// Whether work was begun and has shown no progress for `limit`.

@@ -1,11 +1,11 @@
 //! The actors, one a file. They hold no business rule that a pure function could hold.
 
+pub mod attended;
 pub mod heartbeat;
 mod others;
 mod partition;
 pub mod partition_consumer;
 pub mod producer;
-pub mod rebuild;
 pub mod reject_window;
 pub mod restart;
 pub mod supervisor;

@@ -12,8 +12,8 @@ use crate::kafka::native::{FetchError, FetchedBatch};
 use crate::kafka::poller::{Feed, Reader, Reading, Sink};
 use crate::kafka::{Log, TopicPartition};
 use crate::messages::{
-    Attach, Deliver, Delivered, Drain, FetchFailed, Fetched, Flush, Halt, ReadAgain, Refused, Unreadable,
-    WhereAreYou,
+    Attach, CutOff, Deliver, Delivered, Drain, FetchFailed, Fetched, Flush, Halt, ReadAgain, Refused,
+    Unreadable, WhereAreYou,
 };
 use crate::metrics::Metrics;
 use crate::schemas::decode::{Decoder, RawRecord};
@@ -44,6 +44,8 @@ pub struct Neighbours {
     pub attach_aggregator: Recipient<Attach>,
     /// The same.
     pub unreadable: Recipient<Unreadable>,
+    /// The same.
+    pub cut_off: Recipient<CutOff>,
     /// The supervisor.
     pub refused: Recipient<Refused>,
 }
@@ -94,9 +96,14 @@ impl PartitionConsumer {
         let neighbours = self.neighbours.clone();
         let (source, gate, again) =
             (Arc::clone(&self.source), Arc::clone(&self.gate), ctx.address().recipient());
+        let heartbeat = Arc::clone(&self.heartbeat);
         let positions = async move {
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
             let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
+            // One that was given up may come here after its successor.
+            if heartbeat.is_given_up() {
+                return None;
+            }
             let attach = Attach { source, receipted, receipted_start, gate, again };
             let aggregator = neighbours.attach_aggregator.send(attach).await.ok()?;
             Some(uploader.read_from.min(uploader.position).min(aggregator))
@@ -173,14 +180,15 @@ impl PartitionConsumer {
             let bounds = neighbours.log.bounds(&partition).await.ok()?;
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
             let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
-            let retained = (bounds.start..=bounds.end).contains(&uploader.position);
-            if asked < bounds.start && retained {
+            if asked >= bounds.start {
+                // Whatever lies beyond the last receipt may be another record now.
+                neighbours.cut_off.send(CutOff { source }).await.ok()?;
+            } else if (bounds.start..=bounds.end).contains(&uploader.position) {
                 let through = bounds.start;
                 let unreadable = Unreadable { source, through, receipted, receipted_start };
                 neighbours.unreadable.send(unreadable).await.ok()?;
                 return Some(uploader.position);
-            }
-            if asked < bounds.start && uploader.position < bounds.start {
+            } else if uploader.position < bounds.start {
                 // Retention passed us. What was read before that is not lost with it.
                 neighbours.drain_uploader.send(Drain).await.ok()?;
             }

@@ -255,6 +255,7 @@ impl Supervisor {
         world.metrics.restarts.with_label_values(&["window_aggregator"]).inc();
         self.aggregator.iter().for_each(Child::halt);
         self.aggregator = Some(world.factory.aggregator());
+        world.board.all().iter().for_each(|(_, line)| line.set_counted(false));
         // Both hold the old address. What an uploader has not written is read again from the log.
         self.partitions.values_mut().for_each(Partition::forget_actors);
         match self.aggregator_history.failed(Instant::now(), &self.settings.restarts) {

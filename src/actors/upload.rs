@@ -11,7 +11,7 @@ use crate::kafka::{Log, LogError};
 use crate::lake::chain::{Chain, ChainError, Decided, Unfinished};
 use crate::lake::codec::{CodecError, NewObject};
 use crate::lake::encoders::Encoders;
-use crate::lake::ledger::{Decision, EntryKind, Receipt, check_finished, check_schema_version};
+use crate::lake::ledger::{Decision, EntryKind, Receipt, check_finished, check_schema_version, check_table};
 use crate::lake::parquet::{ParquetCodec, count_objects, failed};
 use crate::lake::pending::Range;
 use crate::schemas::Source;
@@ -110,6 +110,7 @@ impl Job {
             let survivors_only = self.unfinished.as_ref().is_some_and(Unfinished::survivors_only);
             let (records, checksum) = range.checksum();
             check_schema_version(&decision).map_err(ChainError::from)?;
+            check_table(&decision, self.source.kind).map_err(ChainError::from)?;
             check_finished(&decision, records, checksum, survivors_only).map_err(ChainError::from)?;
         }
         if decision.kind != EntryKind::Data {

@@ -124,7 +124,8 @@ impl Uploader {
                 let work = heartbeat.work();
                 crate::fault::point("uploader.recover").await;
                 match recover(&around, &partition, &work, &mut gaps).await {
-                    Err(error) if error.is_transient() => {
+                    // Of one that was given up nobody hears; it would ask for ever.
+                    Err(error) if error.is_transient() && !heartbeat.is_given_up() => {
                         tracing::warn!(%partition, %error, "recovery is tried again");
                     }
                     other => {
@@ -139,6 +140,7 @@ impl Uploader {
         ctx.wait(recovery.into_actor(self).map(|(recovered, gaps), actor, ctx| {
             actor.count_gaps(&gaps);
             match recovered {
+                _ if actor.heartbeat.is_given_up() => ctx.stop(),
                 Ok(recovered) => actor.recovered(recovered),
                 Err(error) => actor.refuse(&error.to_string(), ctx),
             }
@@ -199,7 +201,7 @@ impl Uploader {
 
     /// Starts an upload if there is a reason for one and none is under way.
     fn consider(&mut self, forced: bool, ctx: &mut Context<Self>) {
-        if self.uploading.is_some() {
+        if self.uploading.is_some() || self.failing && !forced {
             return;
         }
         self.note_open();
@@ -246,7 +248,7 @@ impl Uploader {
             future_limit_ms: self.settings.future_limit_ms,
             lateness_ms: self.settings.lateness_ms,
         };
-        let range = self.pending.range(job.end);
+        let (range, charges) = (self.pending.range(job.end), self.pending.charges(job.end));
         self.uploading = Some(job.end);
         self.note_open();
         let began = Instant::now();
@@ -254,6 +256,8 @@ impl Uploader {
         // A task of its own: while a delivery waits for room, an actor's context polls nothing that it has spawned.
         let upload = actix::spawn(async move {
             let _busy = slot.acquire_owned().await;
+            // What it works on takes memory, even once this actor has ended.
+            let _charges = charges;
             job.run(range).await
         });
         ctx.spawn(upload.into_actor(self).map(move |result, actor, ctx| {

@@ -1,6 +1,8 @@
 //! Window aggregator: folds every partition's batches into the charts and answers questions about them.
 
-use std::collections::BTreeMap;
+mod rebuild;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,6 @@ use futures::stream;
 use tokio::time::Instant;
 
 use super::heartbeat::Heartbeat;
-use super::rebuild::{Rebuild, Rebuilt};
 use crate::charts::{Applied, ChartSettings, Charts, Counters};
 use crate::http::{SongsQuery, UsersQuery};
 use crate::kafka::TopicPartition;
@@ -19,8 +20,8 @@ use crate::lake::layout::{ChainKey, Hour};
 use crate::lake::snapshots::SnapshotWriter;
 use crate::lake::store::Store;
 use crate::messages::{
-    AskSongs, AskUsers, Attach, Begin, Deliver, Delivered, Detach, Halt, ReadAgain, Receipted, Replay,
-    SnapshotAll, Stay, Ticket, Unreadable,
+    AskSongs, AskUsers, Attach, Deliver, Delivered, Detach, Halt, ReadAgain, Receipted, SnapshotAll, Stay,
+    Ticket,
 };
 use crate::metrics::Metrics;
 use crate::schemas::{EventBatch, Source};
@@ -30,6 +31,8 @@ use crate::status::{StatusBoard, now_ms};
 pub const MAILBOX: usize = 64;
 /// Idleness, skew and markers are looked at this often.
 const TICK: Duration = Duration::from_secs(1);
+/// A completeness marker that could not be written is tried again after this long.
+const MARK_AGAIN: Duration = Duration::from_secs(60);
 /// A snapshot is taken to be in the store for so long; it may be deleted there at any time, or by a rule after some days.
 pub(super) const KEPT_FOR: Duration = Duration::from_secs(3600);
 
@@ -50,6 +53,8 @@ struct Share {
     gate: Arc<Gate>,
     last_rows: Instant,
     marked: Option<Hour>,
+    /// No marker is tried before.
+    mark_after: Instant,
     /// End of the newest snapshot that was read, written, or found in the store, and when that was; 0 if none was.
     kept: (i64, Instant),
     /// Batches are discarded until receipts pass this offset, and while the partition is rebuilt.
@@ -61,9 +66,18 @@ struct Share {
     again: Recipient<ReadAgain>,
     /// What the charts had counted when the status last heard of it.
     told: Counters,
+    /// What the charts count up to this offset was told by an aggregator before this one, or by another process.
+    told_through: i64,
 }
 
 impl Share {
+    /// Takes what the charts have counted up to `end` as told, if it is.
+    fn note_counted(&mut self, end: i64, counters: Option<Counters>) {
+        if end <= self.told_through {
+            self.told = counters.unwrap_or_default();
+        }
+    }
+
     /// Whether a snapshot of `[0, end)` is to be written.
     fn lacks_snapshot(&self, end: i64) -> bool {
         let (kept, since) = self.kept;
@@ -80,6 +94,8 @@ pub struct WindowAggregator {
     metrics: Metrics,
     heartbeat: Arc<Heartbeat>,
     shares: BTreeMap<Source, Share>,
+    /// Partitions whose log was cut off, until they are attached again.
+    cut_off: BTreeSet<Source>,
     /// Snapshots are being written, as the interval asks for.
     writing: bool,
 }
@@ -94,7 +110,8 @@ impl WindowAggregator {
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
         let charts = Charts::new(settings.charts);
-        Self { charts, settings, store, board, metrics, heartbeat, shares: BTreeMap::new(), writing: false }
+        let (shares, cut_off, writing) = Default::default();
+        Self { charts, settings, store, board, metrics, heartbeat, shares, cut_off, writing }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -118,6 +135,7 @@ impl WindowAggregator {
             if !share.rebuilding {
                 line.tally.add_windows(&status.counters.since(&share.told));
                 share.told = status.counters;
+                line.set_told(line.told().max(Some(status.end)));
             }
         }
         let watermark = self.charts.watermark();
@@ -160,7 +178,7 @@ impl WindowAggregator {
         let Some(watermark) = watermark else { return };
         let hour = Hour(Hour::of_ms(watermark).0 - 1);
         let Some(share) = self.shares.get_mut(source) else { return };
-        if share.marked >= Some(hour) {
+        if share.marked >= Some(hour) || Instant::now() < share.mark_after {
             return;
         }
         let before = share.marked.replace(hour);
@@ -180,6 +198,7 @@ impl WindowAggregator {
                 }
             } else if share.marked == Some(hour) {
                 share.marked = before;
+                share.mark_after = Instant::now() + MARK_AGAIN;
             }
         }));
     }
@@ -215,42 +234,6 @@ impl WindowAggregator {
             return None;
         }
         Some((end, self.charts.snapshot(source)?))
-    }
-
-    /// Rebuilds a partition out of the lake, up to the end of the last range with a receipt, and answers where it then is.
-    fn rebuild(
-        &mut self,
-        source: Arc<Source>,
-        ticket: Ticket,
-        (last_start, receipted): (Option<i64>, i64),
-        ctx: &Context<Self>,
-    ) -> impl ActorFuture<Self, Output = i64> + use<> {
-        self.charts.set_partial(&source, true);
-        self.show_counted(&source, false);
-        let rebuild = Rebuild {
-            source: Arc::clone(&source),
-            ticket: ticket.clone(),
-            receipted,
-            last_start,
-            reach_ms: self.settings.charts.reach(),
-            store: Arc::clone(&self.store),
-            heartbeat: Arc::clone(&self.heartbeat),
-            address: ctx.address(),
-        };
-        rebuild.run().into_actor(self).map(move |Rebuilt { end, whole }, actor, _| {
-            let counters = actor.charts.counters(&source).unwrap_or_default();
-            if let Some(share) = actor.share_of(&source, &ticket) {
-                share.rebuilding = false;
-                // What a rebuild counts was told before, or by another process.
-                share.told = counters;
-                if std::mem::take(&mut share.discarded) {
-                    share.again.do_send(ReadAgain { from: end });
-                }
-                actor.charts.set_partial(&source, !whole);
-                actor.show_counted(&source, true);
-            }
-            end
-        })
     }
 
     /// The partition's share, if `ticket` was given for this stay.
@@ -318,6 +301,7 @@ impl WindowAggregator {
         let answer = match self.charts.apply(&batch.source, &activity, batch.start, batch.end) {
             Applied::Hole { expected } => Delivered::Rewind(expected),
             Applied::Folded { .. } | Applied::Known | Applied::Unassigned => {
+                share.note_counted(batch.end, self.charts.counters(&batch.source));
                 self.hold_back();
                 if let Some(latency) = count_latency(batch, now_ms()) {
                     self.metrics.count_latency.observe(latency);
@@ -348,12 +332,14 @@ impl Handler<Attach> for WindowAggregator {
             (share.gate, share.again) = (gate, again);
             return Box::pin(fut::ready(end));
         }
+        let trusted = if self.cut_off.remove(&*source) { receipted } else { i64::MAX };
         let stay = Stay::default();
         let ticket = stay.ticket();
         let share = Share {
             gate,
             last_rows: Instant::now(),
             marked: None,
+            mark_after: Instant::now(),
             kept: (0, Instant::now()),
             unreadable_through: None,
             rebuilding: true,
@@ -361,86 +347,10 @@ impl Handler<Attach> for WindowAggregator {
             stay,
             again,
             told: Counters::default(),
+            told_through: i64::MAX,
         };
         self.shares.insert((*source).clone(), share);
-        Box::pin(self.rebuild(source, ticket, (receipted_start, receipted), ctx))
-    }
-}
-
-impl Handler<Begin> for WindowAggregator {
-    type Result = Option<i64>;
-
-    fn handle(&mut self, begin: Begin, _: &mut Context<Self>) -> Option<i64> {
-        let Begin { source, ticket, snapshot, at } = begin;
-        self.share_of(&source, &ticket)?;
-        let end = match snapshot {
-            None => {
-                self.charts.assign(&source, at);
-                at
-            }
-            Some(snapshot) => match self.charts.restore(&source, &snapshot) {
-                Ok(end) => {
-                    self.share_of(&source, &ticket)?.kept = (end, Instant::now());
-                    end
-                }
-                Err(error) => {
-                    let snapshot = ChainKey::from(&*source).state_prefix();
-                    tracing::info!(snapshot, %error, "snapshot not used; the lake is read instead");
-                    return None;
-                }
-            },
-        };
-        self.charts.set_partial(&source, true);
-        Some(end)
-    }
-}
-
-impl Handler<Replay> for WindowAggregator {
-    type Result = ();
-
-    fn handle(&mut self, replay: Replay, _: &mut Context<Self>) {
-        let Replay { source, ticket, start, end, activity } = replay;
-        self.heartbeat.beat();
-        if self.share_of(&source, &ticket).is_some() {
-            self.charts.apply(&source, &activity.view(), start, end);
-        }
-    }
-}
-
-impl Handler<Unreadable> for WindowAggregator {
-    type Result = ();
-
-    fn handle(&mut self, unreadable: Unreadable, ctx: &mut Context<Self>) {
-        let Unreadable { source, through, receipted, receipted_start } = unreadable;
-        if self.charts.end(&source).is_some_and(|end| end >= through) {
-            return;
-        }
-        let Some(share) = self.shares.get_mut(&*source) else { return };
-        share.unreadable_through = Some(through);
-        tracing::warn!(source = %ChainKey::from(&*source), through,
-            "retention took records that the windows lack; they are read from the lake");
-        self.charts.set_partial(&source, true);
-        self.show_counted(&source, false);
-        self.fill_in(source, (receipted_start, receipted), ctx);
-    }
-}
-
-impl WindowAggregator {
-    /// Rebuilds a partition whose records retention took, once the lake has them all.
-    fn fill_in(
-        &mut self,
-        source: Arc<Source>,
-        (last_start, receipted): (Option<i64>, i64),
-        ctx: &mut Context<Self>,
-    ) {
-        let Some(share) = self.shares.get_mut(&*source) else { return };
-        if share.unreadable_through.is_none_or(|through| receipted < through) {
-            return;
-        }
-        (share.unreadable_through, share.rebuilding) = (None, true);
-        let ticket = share.stay.ticket();
-        let rebuilt = self.rebuild(source, ticket, (last_start, receipted), ctx);
-        ctx.spawn(rebuilt.map(|_, _, _| ()));
+        Box::pin(self.rebuild(source, ticket, (receipted_start, receipted), trusted, ctx))
     }
 }
 

@@ -35,6 +35,7 @@ impl<A: Actor<Context = Context<A>> + Handler<Halt>> Child<A> {
 
     /// Ends the child if it still listens. One that hangs is left behind: what it may yet write is safe.
     pub(super) fn halt(&self) {
+        self.heartbeat.give_up();
         if self.address.try_send(Halt).is_err() {
             tracing::debug!("a child does not take its halt");
         }

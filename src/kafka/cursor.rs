@@ -62,9 +62,9 @@ impl Cursor {
         Step::Next
     }
 
-    /// The client says that it was asked for an offset that the log does not hold.
-    pub fn out_of_range(&mut self) -> Step {
-        if self.client_ahead { Step::Unproven } else { Step::Next }
+    /// The client says that the log does not hold `asked`, or, with a negative one, that the log was cut off before its position.
+    pub fn out_of_range(self, asked: i64) -> Step {
+        if self.client_ahead && asked == self.next.saturating_add(1) { Step::Unproven } else { Step::Next }
     }
 }
 
@@ -95,9 +95,19 @@ mod tests {
         let mut cursor = Cursor::at(5);
         assert_eq!(cursor.end(5), Step::Next);
         assert_eq!(cursor.end(5), Step::Next);
-        assert_eq!(cursor.out_of_range(), Step::Unproven);
+        assert_eq!(cursor.out_of_range(6), Step::Unproven);
         assert_eq!(cursor.record(5), Step::Next);
-        assert_eq!(cursor.out_of_range(), Step::Next);
+        assert_eq!(cursor.out_of_range(6), Step::Next);
         assert_eq!(cursor.record(9), Step::Next);
+    }
+
+    #[test]
+    fn behind_the_end_a_log_that_was_cut_off_is_no_step_too_far() {
+        let mut cursor = Cursor::at(5);
+        assert_eq!(cursor.end(5), Step::Next);
+        // What the client noticed by the leader's epoch, and what the broker refuses of the place itself.
+        for asked in [-1001, 5] {
+            assert_eq!(cursor.out_of_range(asked), Step::Next, "{asked}");
+        }
     }
 }

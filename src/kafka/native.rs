@@ -287,7 +287,7 @@ impl<C: ConsumerContext + 'static> PartitionQueue<C> {
                     }
                     RDKafkaRespErr::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET
                     | RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE => {
-                        let step = cursor.out_of_range();
+                        let step = cursor.out_of_range(message.offset);
                         error = (step == Step::Next)
                             .then_some(FetchError::OffsetOutOfRange { asked: cursor.next() });
                         step

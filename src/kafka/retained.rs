@@ -76,7 +76,8 @@ impl RetainedLog for KafkaRetained {
 
     async fn read(&mut self, topic: &str, partition: i32, from: i64) -> Result<Chunk, LogFailure> {
         let partition = TopicPartition { topic: topic.into(), partition };
-        let stands = self.reading.take().filter(|at| at.partition == partition && at.next == from);
+        let stands =
+            self.reading.take().filter(|at| at.partition == partition && at.next == from && !at.ended);
         let consumer = Arc::clone(&self.consumer);
         let (chunk, reading) = tokio::task::spawn_blocking(move || {
             let reading = match stands {

@@ -103,6 +103,12 @@ impl Pending {
         Range { segments }
     }
 
+    /// What the batches that hold records of `[self.start, end)` take from the budget.
+    pub fn charges(&self, end: i64) -> Vec<Arc<Charge>> {
+        let held = self.batches.iter().take_while(|(batch, _)| batch.start < end);
+        held.map(|(_, charge)| Arc::clone(charge)).collect()
+    }
+
     /// Lets go of everything before `offset`.
     pub fn drop_before(&mut self, offset: i64) {
         self.start = self.start.max(offset);
@@ -254,6 +260,12 @@ impl Range {
             let cause = format!("it has records of {hour}, for which the decision names no object");
             return Err(CodecError { name: described, cause });
         }
+        let rejects = self.segments.iter().any(|segment| !segment.rejected_records().is_empty());
+        if rejects && names.len() == named.len() {
+            let cause =
+                "it has records that do not decode, for which the decision names no object".to_owned();
+            return Err(CodecError { name: described, cause });
+        }
         let (table, meta) = (decision.table, decision.range_meta());
         Ok(RecordObjects { segments: self.segments, groups, names, table, meta })
     }
@@ -335,5 +347,22 @@ mod tests {
         assert_eq!((pending.end(), pending.has_records()), (1006, true));
         assert_eq!(pending.range(1006).checksum().0, 2);
         assert_eq!(pending.batches.len(), 1);
+    }
+
+    #[test]
+    fn what_does_not_decode_needs_a_name_of_its_own() {
+        let source =
+            Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
+        let mut decoder = Decoder::new(Arc::new(source), false);
+        for (offset, value) in (0..).zip([&br#"{"ts":7}"#[..], b"not JSON"]) {
+            decoder.push(RawRecord { offset, timestamp: 1, key: None, value: Some(value) }, Vec::new);
+        }
+        let range = Range::of([Arc::new(decoder.finish(2))]);
+        let mut decision = crate::lake::ledger::tests::decision(0, 2);
+        range.describe(&mut decision).expect("rows that fit");
+        assert!(range.clone().objects(&decision).is_ok());
+        decision.objects.retain(|name| !name.contains(crate::lake::layout::REJECTED));
+        let error = range.objects(&decision).expect_err("a record without a place");
+        assert!(error.to_string().contains("do not decode"), "{error}");
     }
 }

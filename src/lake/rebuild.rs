@@ -14,12 +14,18 @@ use super::store::{Store, StoreError, list_all};
 use crate::schemas::batch::OwnedActivity;
 use crate::schemas::{Dictionary, EventKind, Int64Column, TextColumn};
 
-/// The newest snapshot of a partition, if there is one.
+/// The newest snapshot of a partition that ends at `until` or before, if there is one.
 ///
 /// # Errors
 /// The store's.
-pub async fn newest_snapshot(store: &dyn Store, chain: &ChainKey) -> Result<Option<Bytes>, StoreError> {
-    match list_all(store, &chain.state_prefix()).await?.last() {
+pub async fn newest_snapshot(
+    store: &dyn Store,
+    chain: &ChainKey,
+    until: i64,
+) -> Result<Option<Bytes>, StoreError> {
+    let all = list_all(store, &chain.state_prefix()).await?;
+    let fits = |name: &str| matches!(name.parse(), Ok(Name::State { end, .. }) if end <= until);
+    match all.iter().rev().find(|meta| fits(&meta.name)) {
         Some(newest) => store.read(&newest.name).await,
         None => Ok(None),
     }

@@ -40,6 +40,14 @@ fn the_oldest_record_that_is_not_in_the_lake_makes_the_lag() {
     let (_, watched) = metrics();
     let status = watched.board.partition(&partition(0));
     assert_eq!(status.lag_seconds(10_000), None, "nothing is known yet");
+    status.tally.set_unread(true);
+    let since = status.tally.unread_since_ms().unwrap();
+    assert_eq!(
+        status.lag_seconds(since + 2_000),
+        Some(2.0),
+        "nothing was fetched yet, and something may wait"
+    );
+    status.tally.set_unread(false);
     status.set_high_watermark(Some(5));
     assert_eq!(status.lag_seconds(10_000), Some(0.0));
     status.set_oldest_pending_ms(Some(4_000));

@@ -36,6 +36,9 @@ struct Extent {
 #[derive(Debug)]
 pub struct Broker {
     values: Vec<Vec<u8>>,
+    /// What takes their place once the log was cut off.
+    others: Vec<Vec<u8>>,
+    cut_off: AtomicBool,
     extent: watch::Sender<Extent>,
     status: Arc<PartitionStatus>,
     /// Who reads; grows, as in production.
@@ -56,17 +59,19 @@ pub struct Broker {
 impl Broker {
     /// A log of `records` listens, one each second, but for one that comes an hour late.
     pub fn with_listens(records: usize, status: Arc<PartitionStatus>) -> Arc<Self> {
-        let listen = |number: usize| {
+        let listen = |artist: &str, number: usize| {
             let late = if number == LATE { 3_600_000 } else { 0 };
             let (ts, user) = (FIRST + number * 1000 - late, number % 7);
             format!(
-                r#"{{"artist":"A","song":"S{}","duration":200.0,"ts":{ts},"sessionId":1,"level":"free","userId":{user}}}"#,
+                r#"{{"artist":"{artist}","song":"S{}","duration":200.0,"ts":{ts},"sessionId":1,"level":"free","userId":{user}}}"#,
                 number % 5
             )
             .into_bytes()
         };
         Arc::new_cyclic(|this| Self {
-            values: (0..records).map(listen).collect(),
+            values: (0..records).map(|number| listen("A", number)).collect(),
+            others: (0..records).map(|number| listen("B", number)).collect(),
+            cut_off: AtomicBool::new(false),
             extent: watch::Sender::new(Extent { start: 0, end: records }),
             status,
             reading: watch::Sender::new(None),
@@ -93,6 +98,12 @@ impl Broker {
     /// What the broker says of the topic from now on.
     pub fn set_topic_id(&self, id: &str) {
         *self.topic_id.lock().expect("no panic holds it") = Some(id.to_owned());
+    }
+
+    /// The log was cut off at its beginning, has grown again to where it ended, of other artists, and the client notices.
+    pub fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::Relaxed);
+        self.fail(FetchError::OffsetOutOfRange { asked: self.len() as i64 });
     }
 
     /// Says why there is no more to read, the next time that there is not.
@@ -139,7 +150,8 @@ impl Broker {
     ) -> bool {
         let current = || *self.reading.borrow() == Some(reading);
         while *at < end {
-            let values = &self.values[*at..end.min(*at + RECORDS_PER_BATCH)];
+            let log = if self.cut_off.load(Ordering::Relaxed) { &self.others } else { &self.values };
+            let values = &log[*at..end.min(*at + RECORDS_PER_BATCH)];
             let mut fetched = Fetched { reading, batch: FetchedBatch::of_values(*at as i64, values, gate) };
             loop {
                 if !current() {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::fault::{Fault, arm, is_armed};
+use crate::messages::Halt;
 
 /// Runs 1,000 records past one fault and drains; answers how often a mailbox was full.
 fn survive(point: &'static str, fault: Fault, actor: &'static str) {
@@ -60,6 +61,91 @@ fn a_consumer_that_ends_late_takes_nothing_from_its_successor() {
         wait_until("the rest being read", || status.position() == Some(1000)).await;
         engine.drain().await;
         engine.check_lake().await;
+    });
+}
+
+#[test]
+fn an_uploader_that_comes_back_late_says_nothing_of_its_partition() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(1000, |_| ());
+        let stuck_after = load(None, [], &[]).expect("defaults").settings.supervisor.stuck_after;
+        arm("uploader.recovered", Fault::Pause(stuck_after * 3 / 2));
+        engine.assign().await;
+        wait_until("the restart", || engine.restarts("uploader") > 0).await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("the successor's uploads", || status.at_end() && status.head() > Some(0)).await;
+        let (head, taken) = (status.head(), status.taken());
+        tokio::time::sleep(stuck_after).await;
+        assert!(status.head() >= head && status.taken() >= taken, "{:?} {:?}", status.head(), status.taken());
+    });
+}
+
+#[test]
+fn whoever_waits_for_the_store_is_not_stuck() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(100, |_| ());
+        engine.store.wait_at("ledger/");
+        engine.assign().await;
+        wait_until("the ledger being read", || engine.store.waits()).await;
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        engine.store.go_on();
+        let status = engine.board.partition(&engine.partition);
+        wait_until("everything being in the lake", || status.head() == Some(100)).await;
+        assert_eq!(engine.restarts("uploader"), 0);
+    });
+}
+
+#[test]
+fn an_uploader_that_was_given_up_asks_the_store_no_more() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(100, |_| ());
+        let failed = || engine.store.failed.load(Ordering::Relaxed);
+        wait_until("the aggregator", || engine.slot.lock().expect("no panic holds it").is_some()).await;
+        // The epoch's record, which the supervisor makes, is there.
+        engine.assign().await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("everything being in the lake", || status.head() == Some(100)).await;
+        engine.revoke().await;
+        engine.store.fail(Some("ledger/v1/listen_events/e001/p"));
+        engine.assign().await;
+        wait_until("a failure", || failed() > 0).await;
+        engine.revoke().await;
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        let before = failed();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(failed(), before);
+    });
+}
+
+#[test]
+fn an_upload_that_failed_waits_before_the_next() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(1000, |settings| settings.lake.max_batch_bytes = 1 << 10);
+        engine.store.fail(Some("lake/"));
+        engine.assign().await;
+        let failed = || engine.store.failed.load(Ordering::Relaxed);
+        wait_until("a failure", || failed() > 0).await;
+        let before = failed();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        // Up to four objects are written at once.
+        assert!(failed() - before <= 6 * 4, "{}", failed() - before);
+        engine.store.fail(None);
+        engine.drain().await;
+        engine.check_lake().await;
+    });
+}
+
+#[test]
+fn nothing_counts_as_counted_while_there_are_new_windows() {
+    with_paused_clock(|| async {
+        let engine = Engine::at_rest().await;
+        let line = engine.board.partition(&engine.partition);
+        assert!(line.counted());
+        engine.aggregator().do_send(Halt);
+        wait_until("the restart", || engine.restarts("window_aggregator") == 1).await;
+        assert!(!line.counted(), "the new windows are empty");
+        wait_until("the rebuild", || line.counted()).await;
+        assert_eq!(engine.covered().await, 1);
     });
 }
 

@@ -1,6 +1,7 @@
 //! A lake in a folder, which can be made to wait and to fail.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +20,12 @@ pub struct Lake {
     refuses: Mutex<Option<&'static str>>,
     /// The object that is no longer there.
     lacks: Mutex<Option<String>>,
+    /// Whatever is asked below this prefix fail, as long as it is there.
+    fails: Mutex<Option<&'static str>>,
+    /// How many have failed.
+    pub failed: AtomicUsize,
+    /// Data objects read.
+    pub reads: AtomicUsize,
 }
 
 impl Lake {
@@ -29,6 +36,9 @@ impl Lake {
             going_on: Notify::new(),
             refuses: Mutex::default(),
             lacks: Mutex::default(),
+            fails: Mutex::default(),
+            failed: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
         }
     }
 
@@ -54,6 +64,18 @@ impl Lake {
         self.refuses.lock().expect("no panic holds it").is_none()
     }
 
+    pub fn fail(&self, prefix: Option<&'static str>) {
+        *self.fails.lock().expect("no panic holds it") = prefix;
+    }
+
+    fn check(&self, op: &'static str, name: &str) -> Result<(), StoreError> {
+        if self.fails.lock().expect("no panic holds it").is_none_or(|prefix| !name.starts_with(prefix)) {
+            return Ok(());
+        }
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        Err(StoreError::Transient { op, name: name.into(), cause: "overloaded".into() })
+    }
+
     pub fn lose(&self, object: String) {
         *self.lacks.lock().expect("no panic holds it") = Some(object);
     }
@@ -67,6 +89,7 @@ fn met(wanted: &Mutex<Option<&'static str>>, name: &str) -> bool {
 #[async_trait]
 impl Store for Lake {
     async fn create(&self, name: &str, body: Bytes) -> Result<Created, StoreError> {
+        self.check("create", name)?;
         if met(&self.refuses, name) {
             return Err(StoreError::Permanent { op: "create", name: name.into(), cause: "refused".into() });
         }
@@ -74,9 +97,11 @@ impl Store for Lake {
     }
 
     async fn read(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        self.check("read", name)?;
         if self.lacks.lock().expect("no panic holds it").as_deref() == Some(name) {
             return Ok(None);
         }
+        self.reads.fetch_add(usize::from(name.starts_with("lake/")), Ordering::Relaxed);
         self.folder.read(name).await
     }
 
@@ -90,6 +115,7 @@ impl Store for Lake {
         after: Option<&str>,
         page: Option<String>,
     ) -> Result<Page, StoreError> {
+        self.check("list", prefix)?;
         if met(&self.waits, prefix) {
             self.going_on.notified().await;
         }

@@ -1,10 +1,12 @@
 //! What the window aggregator holds of partitions that come and go.
 
+use std::sync::atomic::Ordering;
+
 use super::*;
 use crate::actors::window_aggregator::MAILBOX;
 use crate::fault::{Fault, arm, is_armed};
 use crate::kafka::gate::Gate;
-use crate::messages::{Attach, Detach, ReadAgain};
+use crate::messages::{Attach, Detach, Halt, ReadAgain};
 use crate::schemas::Source;
 
 /// Takes the place of a consumer.
@@ -61,6 +63,24 @@ fn a_rebuild_does_not_bring_a_partition_back_that_left() {
         engine.store.go_on();
         attached.await.expect("no panic").expect("an answer");
         assert_eq!(engine.covered().await, 0);
+    });
+}
+
+#[test]
+fn a_rebuild_of_a_partition_that_left_reads_nothing_more() {
+    with_paused_clock(|| async {
+        let engine = Engine::at_rest().await;
+        engine.revoke().await;
+        engine.store.wait_at("state/");
+        engine.assign().await;
+        wait_until("the rebuild", || engine.store.waits()).await;
+        engine.revoke().await;
+        // Its drain waits as long as it may, for the consumer waits for the rebuild.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let before = engine.store.reads.load(Ordering::Relaxed);
+        engine.store.go_on();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(engine.store.reads.load(Ordering::Relaxed), before);
     });
 }
 
@@ -159,6 +179,8 @@ fn a_marker_that_could_not_be_written_is_tried_again() {
         engine.assign().await;
         wait_until("the refusal", || engine.store.has_refused()).await;
         let line = engine.board.partition(&engine.partition);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(line.complete_through_ms(), None, "not every second");
         wait_until("the marker", || line.complete_through_ms().is_some()).await;
         let markers = list_all(&*engine.store, "complete/").await.expect("a list");
         assert!(!markers.is_empty());
@@ -174,6 +196,25 @@ fn what_was_late_before_a_rebuild_is_not_told_again() {
         assert_eq!(line.tally.windows(), [1, 0, 0]);
         engine.reassign().await;
         tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(line.tally.windows(), [1, 0, 0]);
+    });
+}
+
+#[test]
+fn what_is_read_again_for_new_windows_is_not_told_again() {
+    with_paused_clock(|| async {
+        let engine = Engine::start(100, |settings| {
+            settings.lake.max_batch_bytes = 64 << 20;
+            settings.lake.upload_interval = Duration::from_secs(24 * 3600);
+        });
+        engine.broker.hold(0, 50);
+        engine.assign().await;
+        let line = engine.board.partition(&engine.partition);
+        wait_until("the word of the late one", || line.tally.windows() == [1, 0, 0]).await;
+        engine.aggregator().do_send(Halt);
+        wait_until("the restart", || engine.restarts("window_aggregator") == 1).await;
+        engine.broker.hold(0, 100);
+        wait_until("reading it all", || line.told() == Some(100)).await;
         assert_eq!(line.tally.windows(), [1, 0, 0]);
     });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Chain, ChainError, Decided, children, create_or_read};
 use crate::lake::codec::ObjectCodec;
-use crate::lake::layout::{ChainKey, LEDGER, Name, check_topic, epoch_prefix};
+use crate::lake::layout::{ChainKey, LAKE, LEDGER, Name, REJECTED, check_topic, epoch_prefix};
 use crate::lake::ledger::{EntryKind, EpochRecord, LedgerError, Refusal, check_identity};
 use crate::lake::store::Store;
 use crate::schemas::EventKind;
@@ -36,13 +36,34 @@ pub async fn open_epoch(
     topic_id: Option<&str>,
 ) -> Result<(u32, EpochRecord), ChainError> {
     check_topic(topic)?;
-    let epoch = newest_epoch(store, topic).await?.unwrap_or(1);
+    let newest = newest_epoch(store, topic).await?;
+    if newest.is_none() {
+        check_no_rows(store, topic).await?;
+    }
+    let epoch = newest.unwrap_or(1);
     let record = match epoch_record(store, topic, epoch).await? {
         Some(record) => record,
         None => create_epoch(store, topic, epoch, EpochRecord::new(cluster_id, topic_id)).await?,
     };
     check_identity(topic, epoch, &record, cluster_id, topic_id)?;
     Ok((epoch, record))
+}
+
+/// Refuses to begin the ledger of a topic whose rows are in the lake already: they would all be written again.
+async fn check_no_rows(store: &dyn Store, topic: &str) -> Result<(), ChainError> {
+    for prefix in [format!("{LAKE}{topic}/"), format!("{LAKE}{REJECTED}/{topic}/")] {
+        let found = store.list(&prefix, None, None).await?.objects.into_iter().next();
+        // Another engine may have begun it meanwhile.
+        if let Some(object) = found
+            && newest_epoch(store, topic).await?.is_none()
+        {
+            let cause = format!(
+                "the lake holds rows of {topic}, but its ledger is missing: bring `{LEDGER}` back, or name another lake.url"
+            );
+            return Err(LedgerError::Damaged { name: object.name, cause }.into());
+        }
+    }
+    Ok(())
 }
 
 /// The topic's newest epoch, if it has any.

@@ -7,13 +7,13 @@ mod records;
 mod recovery;
 mod refusal;
 #[cfg(test)]
-mod tests;
+pub(in crate::lake) mod tests;
 
 pub use records::{
     Decision, EntryKind, EpochRecord, FORMAT, Fingerprint, Hex64, LedgerError, Receipt, ReceiptObject,
 };
 pub use recovery::{
     LogView, ObservedRecord, RecoveryPlan, SCHEMA_VERSION, check_fingerprint, check_finished, check_identity,
-    check_log_end, check_schema_version, lost_records, plan_recovery,
+    check_log_end, check_schema_version, check_table, lost_records, plan_recovery,
 };
 pub use refusal::Refusal;

@@ -3,6 +3,7 @@
 use super::records::{Decision, EntryKind, EpochRecord, Fingerprint, Hex64, ReceiptObject};
 use super::refusal::Refusal;
 use crate::lake::layout::{ChainKey, Name};
+use crate::schemas::EventKind;
 
 /// Schema version of the objects that this program writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -151,6 +152,22 @@ pub fn check_schema_version(decision: &Decision) -> Result<(), Refusal> {
         found: decision.schema_version,
         supported: SCHEMA_VERSION,
         code_version: decision.code_version.as_str().into(),
+    })
+}
+
+/// Refuses to finish another table's decision: the objects would hold other columns than their readers expect, and lack counts.
+///
+/// # Errors
+/// [`Refusal::OtherTable`].
+pub fn check_table(decision: &Decision, table: EventKind) -> Result<(), Refusal> {
+    if decision.table == table {
+        return Ok(());
+    }
+    Err(Refusal::OtherTable {
+        chain: decision.chain().to_string().into(),
+        start: decision.start,
+        decided: decision.table.table(),
+        named: table.table(),
     })
 }
 

@@ -27,7 +27,8 @@ pub enum Refusal {
     /// The log is shorter than what the lake holds.
     #[error(
         "{chain}: the log ends at offset {log_end}, but the lake holds offsets up to {head_end}: the topic was \
-         created anew or the broker lost records. If that is so, run `beatlytica epoch open --topic {topic}`"
+         created anew or the broker lost records. If it lost some, delete the topic and create it anew, for this log cannot \
+         be told from before; then run `beatlytica epoch open --topic {topic}`"
     )]
     LogEndBelowHead {
         /// Topic, epoch and partition.
@@ -42,7 +43,8 @@ pub enum Refusal {
     /// The log holds other records than those that were decided.
     #[error(
         "{chain}: the log holds another record at offset {offset} than the lake's ledger says: the topic was \
-         created anew or its log was changed. If that is so, run `beatlytica epoch open --topic {topic}`"
+         created anew or its log was changed. If it was changed, delete the topic and create it anew; then run \
+         `beatlytica epoch open --topic {topic}`"
     )]
     FingerprintMismatch {
         /// Topic, epoch and partition.
@@ -55,8 +57,8 @@ pub enum Refusal {
     /// The records read again are not those that were decided.
     #[error(
         "{chain} [{start}, {end}): the log holds {found} records with checksum {found_checksum}, the ledger \
-         decided {decided} with {decided_checksum}: the topic was created anew or its log was changed. If that is \
-         so, run `beatlytica epoch open --topic {topic}`"
+         decided {decided} with {decided_checksum}: the topic was created anew or its log was changed. If it was \
+         changed, delete the topic and create it anew; then run `beatlytica epoch open --topic {topic}`"
     )]
     RecordsDiffer {
         /// Topic, epoch and partition.
@@ -115,6 +117,21 @@ pub enum Refusal {
         topic: Box<str>,
         /// The setting as found.
         policy: Box<str>,
+    },
+    /// An unfinished decision is of another table.
+    #[error(
+        "{chain}: the entry at offset {start} is unfinished and was decided for the table {decided}, but kafka.topics names the \
+         topic for {named}. Put kafka.topics back until the entry is finished"
+    )]
+    OtherTable {
+        /// Topic, epoch and partition.
+        chain: Box<str>,
+        /// The entry's start.
+        start: i64,
+        /// The decision's table.
+        decided: &'static str,
+        /// The settings' table.
+        named: &'static str,
     },
     /// The objects made for an unfinished decision are not those that it names.
     #[error(

@@ -8,7 +8,7 @@ fn key() -> ChainKey {
     ChainKey { topic: "plays".into(), epoch: 1, partition: 3 }
 }
 
-fn decision(start: i64, end: i64) -> Decision {
+pub(in crate::lake) fn decision(start: i64, end: i64) -> Decision {
     let range = key().range(start, end);
     Decision {
         format: FORMAT,
@@ -105,6 +105,13 @@ fn other_ids_are_refused_only_if_both_sides_know_them() {
     let refusal = check_identity("plays", 1, &record, None, Some("x")).unwrap_err();
     assert!(refusal.asks_for_new_epoch());
     assert!(refusal.to_string().contains("beatlytica epoch open --topic plays"), "{refusal}");
+}
+
+#[test]
+fn another_tables_decision_is_not_finished() {
+    assert!(check_table(&decision(0, 9), EventKind::Listen).is_ok());
+    let why = check_table(&decision(0, 9), EventKind::PageView).unwrap_err().to_string();
+    assert!(why.contains("listen_events") && why.contains("page_view_events"), "{why}");
 }
 
 #[test]

@@ -257,6 +257,7 @@ impl ChainCheck<'_> {
             self.report.found(Damage::LogEndsBefore { range: range(), log_end: self.view.end });
             return Ok(true);
         }
+        let mut ended = false;
         let from = loop {
             let from = decision.start.max(self.view.start);
             if decision.end <= self.view.start {
@@ -274,6 +275,11 @@ impl ChainCheck<'_> {
                 return Ok(false);
             }
             if self.view.start <= from {
+                // The log may have grown past the end that was met.
+                if in_range && self.reader.ended && !std::mem::replace(&mut ended, true) {
+                    self.reader = Reader::at(from);
+                    continue;
+                }
                 if !in_range {
                     let cause = format!("it refuses offset {from}, which it says it holds").into();
                     return Err(failed(&self.key, cause));

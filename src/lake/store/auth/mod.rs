@@ -255,7 +255,7 @@ impl TokenSource {
         use yup_oauth2::Error;
         let credentials = self.credentials.clone();
         match error {
-            Error::AuthError(refusal) if passing(&refusal.error) => {
+            Error::AuthError(refusal) if passing(&refusal.error) || of_a_wrong_clock(&refusal) => {
                 AuthError::Unreachable { credentials, cause: format!("the token server answers {refusal}") }
             }
             Error::AuthError(refusal) => {
@@ -274,6 +274,14 @@ impl TokenSource {
             other => AuthError::Unreachable { credentials, cause: super::in_words(&other) },
         }
     }
+}
+
+/// Refusals of a key's signature for its time: `Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check
+/// your iat and exp values in the JWT claim.` They pass once the machine's clock is right again.
+fn of_a_wrong_clock(refusal: &yup_oauth2::error::AuthError) -> bool {
+    let words = refusal.error_description.as_deref().unwrap_or_default();
+    refusal.error.as_str() == "invalid_grant"
+        && (words.contains("timeframe") || words.contains("iat and exp"))
 }
 
 /// Refusals that pass by themselves.

@@ -20,6 +20,8 @@ struct FakeLog {
     chunk: usize,
     /// Where retention gets to as soon as something is read, and whether the broker then says so.
     then: Option<(i64, bool)>,
+    /// Where the log seems to end, the first time that it is read from there.
+    ends_once: Option<i64>,
 }
 
 impl FakeLog {
@@ -33,6 +35,7 @@ impl FakeLog {
             records: present.map(record).collect(),
             chunk: 7,
             then: None,
+            ends_once: None,
         }
     }
 
@@ -60,10 +63,21 @@ impl RetainedLog for FakeLog {
                 return Ok(Chunk::OutOfRange);
             }
         }
+        if self.ends_once.take_if(|end| *end <= from).is_some() {
+            return Ok(Chunk::End);
+        }
         let at = self.records.partition_point(|record| record.offset < from);
         let found: Vec<LogRecord> = self.records.iter().skip(at).take(self.chunk).copied().collect();
         Ok(if found.is_empty() { Chunk::End } else { Chunk::Records(found) })
     }
+}
+
+#[tokio::test]
+async fn a_log_that_grew_past_the_end_that_was_met_is_read_on() {
+    let store = lake().await;
+    let mut log = FakeLog::new(0);
+    log.ends_once = Some(END / 2);
+    assert_eq!(check(&store, log).await.damage, vec![]);
 }
 
 async fn check(store: &Arc<Objects>, mut log: FakeLog) -> Report {

@@ -284,6 +284,19 @@ async fn altered_and_missing_receipts_and_epochs_are_found() {
     assert!(open_epoch(store.as_ref(), TOPIC, None, None).await.is_err());
 }
 
+#[tokio::test]
+async fn no_ledger_is_begun_beside_rows() {
+    for table in ["", "_rejected/"] {
+        let store = lake().await;
+        let rows = format!("lake/v1/{table}{TOPIC}/");
+        store.map().retain(|name, _| name.starts_with(&rows));
+        assert!(!store.map().is_empty(), "{rows}");
+        let error = open_epoch(store.as_ref(), TOPIC, None, None).await.unwrap_err().to_string();
+        assert!(error.contains("its ledger is missing"), "{error}");
+        open_epoch(store.as_ref(), "another_topic", None, None).await.expect("a topic of its own");
+    }
+}
+
 fn log(start: i64, end: i64) -> LogView {
     LogView { start, end, cluster_id: None, topic_id: None }
 }
