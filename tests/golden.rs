@@ -69,7 +69,8 @@ async fn rebuilt(store: &Arc<dyn Store>, snapshots: bool) -> Charts {
         charts.assign(&source, 0);
         let head = chain.head().await.unwrap().expect("a head");
         if snapshots {
-            let snapshot = newest_snapshot(&**store, chain.key()).await.unwrap().expect("a snapshot");
+            let snapshot =
+                newest_snapshot(&**store, chain.key(), i64::MAX).await.unwrap().expect("a snapshot");
             assert_eq!(charts.restore(&source, &snapshot), Ok(head.end));
             continue;
         }
@@ -182,7 +183,7 @@ async fn what_is_newer_is_refused_naming_it_and_what_to_do() {
     );
 
     // A snapshot is a cache: it is left aside, saying why.
-    let mut snapshot = newest_snapshot(&*store, chain.key()).await.unwrap().unwrap().to_vec();
+    let mut snapshot = newest_snapshot(&*store, chain.key(), i64::MAX).await.unwrap().unwrap().to_vec();
     snapshot[8] = 2;
     let mut charts = Charts::new(settings());
     let refused = charts.restore(&source(EventKind::Listen), &snapshot).unwrap_err();

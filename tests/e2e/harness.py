@@ -100,6 +100,16 @@ class Broker:
         os.kill(int(pid.read_text()), signal.SIGKILL)
         pid.unlink()
 
+    @contextlib.contextmanager
+    def hanging(self):
+        """The node stands still meanwhile."""
+        pid = int((self.folder / "kafka.pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def __exit__(self, *_):
         self._script("clean")
 

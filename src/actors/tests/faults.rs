@@ -84,7 +84,7 @@ fn an_uploader_that_comes_back_late_says_nothing_of_its_partition() {
 fn whoever_waits_for_the_store_is_not_stuck() {
     with_paused_clock(|| async {
         let engine = Engine::start(100, |_| ());
-        engine.store.wait_at("ledger/");
+        engine.store.wait_at("ledger/v1/listen_events/e001/p");
         engine.assign().await;
         wait_until("the ledger being read", || engine.store.waits()).await;
         tokio::time::sleep(Duration::from_secs(600)).await;

@@ -13,7 +13,7 @@ use crate::lake::store::{Created, LocalStore, ObjectMeta, Page, Store, StoreErro
 #[derive(Debug)]
 pub struct Lake {
     folder: LocalStore,
-    /// Listings below this prefix wait, one for each, until [`Lake::go_on`].
+    /// Listings and readings below this prefix wait, one for each, until [`Lake::go_on`].
     waits: Mutex<Option<&'static str>>,
     going_on: Notify,
     /// The next create below this prefix fails for good.
@@ -98,6 +98,9 @@ impl Store for Lake {
 
     async fn read(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         self.check("read", name)?;
+        if met(&self.waits, name) {
+            self.going_on.notified().await;
+        }
         if self.lacks.lock().expect("no panic holds it").as_deref() == Some(name) {
             return Ok(None);
         }
