@@ -21,6 +21,8 @@ LAKE ?= .demo/lake
 MARTS ?= .demo/beatlytica.duckdb
 REPORT ?= .demo/report
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
+# Half of their time the end-to-end tests wait. A group's tests share a broker, mostly those of a file (tests/e2e/conftest.py).
+SIDE_BY_SIDE = -n 2 --dist loadgroup --no-loadscope-reorder
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
 .PHONY: help
@@ -98,7 +100,7 @@ test: setup ## Everything that a change must pass, end to end
 e2e: venv dbt-venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
-	$(E2E) tests/e2e
+	$(E2E) $(SIDE_BY_SIDE) tests/e2e
 
 .PHONY: alert-drill
 alert-drill: setup dbt-venv build ## Make every alert fire once, by a real fault, and write docs/alert-drill.md (about ten minutes)
@@ -157,7 +159,7 @@ $(CHECKOV): | $(UV)
 .PHONY: deploy-test
 deploy-test: venv build ## The deployment's scripts against stand-ins for the cloud; compose, Kubernetes and Docker files
 	PATH="$(abspath $(VENV))/bin:$$PATH" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
-	  $(VENV)/bin/python -m pytest -c tests/deploy/pytest.ini --rootdir tests/deploy -q tests/deploy
+	  $(VENV)/bin/python -m pytest -c tests/deploy/pytest.ini --rootdir tests/deploy -q -n 2 tests/deploy
 	$(PYTHON) scripts/check_links.py
 	@$(MAKE) --no-print-directory workflow-test
 
