@@ -1,10 +1,12 @@
 //! All wiring: who talks to whom, mailbox capacities and why. Built from the end of the flow to its beginning.
 
 mod demo;
+mod epoch;
 mod notify;
 mod verify;
 
 pub use demo::{DemoOptions, demo};
+pub use epoch::open_epoch;
 use notify::Notifier;
 pub use verify::{Verdict, VerifyOptions, verify};
 
@@ -36,11 +38,10 @@ use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed, Reader};
 use crate::kafka::{Log, TopicPartition, token};
-use crate::lake::chain::{Chain, check_layout, open_next_epoch};
+use crate::lake::chain::{Chain, check_layout};
 use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
-use crate::lake::parquet::ParquetCodec;
 use crate::lake::store::{self, MeteredStore, Store, StoreTally};
 use crate::messages::Shutdown;
 use crate::metrics::{Metrics, Watched, publish_charts};
@@ -466,29 +467,4 @@ fn stop_on_signals(supervisor: Addr<Supervisor>, notifier: Option<Arc<Notifier>>
         );
         std::process::exit(1);
     });
-}
-
-/// Closes the topic's epoch and opens the next one. Blocks.
-///
-/// # Errors
-/// The epoch could not be opened, in words.
-pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
-    let kind =
-        settings.kafka.topics.kind(topic).with_context(|| format!("kafka.topics names no topic {topic}"))?;
-    let mut config = reader_config(&settings.kafka);
-    config.set("group.id", &settings.kafka.group_id);
-    let consumer = Arc::new(config.create_with_context(poller::GroupContext::default())?);
-    System::new().block_on(async {
-        let store = open_store(&settings, &Arc::default()).await?;
-        check_layout(&*store).await?;
-        let log = KafkaLog::new(consumer, &config)?;
-        let identity = log.identity(topic).await?;
-        let partitions = crate::kafka::topics::partitions(&settings.kafka, topic)?.unwrap_or(0);
-        let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
-        let (partitions, writer) = (i32::try_from(partitions)?, writer());
-        let opened =
-            open_next_epoch(&store, topic, kind, partitions, cluster_id, topic_id, &writer, &ParquetCodec);
-        println!("{topic}: epoch {}", opened.await?);
-        Ok(())
-    })
 }

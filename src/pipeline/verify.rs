@@ -107,7 +107,7 @@ async fn repair(settings: &Settings, store: &Arc<dyn Store>, report: &Report) ->
     Ok(whole)
 }
 
-fn retained(settings: &Settings) -> anyhow::Result<KafkaRetained> {
+pub(super) fn retained(settings: &Settings) -> anyhow::Result<KafkaRetained> {
     // One partition is read at a time: it may have the whole fetch budget.
     KafkaRetained::new(&consumer_config(settings, 1), &client_config(&settings.kafka))
 }

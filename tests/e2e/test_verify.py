@@ -71,6 +71,14 @@ def test_a_topic_created_anew_is_found(broker, engine, parts, tmp_path):
     assert "topic auth_events was created anew: epoch 1 has topic id" in printed, printed
     # The other topic is compared all the same.
     assert compared(printed)[3] == LISTENS
+    refused = lake.start("run", "--exit-at-end")
+    assert refused.wait(120).code == 1 and "epoch open --topic auth_events" in refused.tail()
+    for said in ("auth_events: epoch 2;", "nothing was opened"):
+        opened = lake.start("epoch", "open", "--topic", "auth_events")
+        opened.succeed(60)
+        assert said in opened.tail(), opened.tail()
+    lake.start("run", "--exit-at-end").succeed(120)
+    lake.verify("--kafka")
 
 
 def test_what_is_missing_is_written_again(broker, engine, parts, tmp_path):

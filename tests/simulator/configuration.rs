@@ -98,13 +98,13 @@ fn settings_that_contradict_each_other_are_refused() {
         change(&mut config);
         Simulator::new(config).map(|_| ()).expect_err("refused").to_string()
     };
-    assert!(refused(|config| config.growth_rate = f64::NAN).starts_with("growth_rate: is NaN"));
+    assert!(refused(|config| config.growth_rate = f64::NAN).starts_with("growth-rate: is NaN"));
     assert!(refused(|config| config.similarity = 1.5).starts_with("similarity: is 1.5"));
-    assert!(refused(|config| config.end_ms = Some(START)).starts_with("end_ms: is not after the start"));
-    assert!(refused(|config| config.start_ms = -1).starts_with("start_ms: is -1 ms"));
+    assert!(refused(|config| config.end_ms = Some(START)).starts_with("end: is not after the start"));
+    assert!(refused(|config| config.start_ms = -1).starts_with("start: is -1 ms"));
     let endless =
         |config: &mut SimulatorConfig| (config.compat, config.growth_rate) = (Compat::Eventsim, 1.0);
-    assert!(refused(endless).starts_with("end_ms: is needed for growth"));
+    assert!(refused(endless).starts_with("end: is needed for growth"));
     // Eventsim's default level of newcomers is spelt in a way that no page has.
     let spelt = |config: &mut SimulatorConfig| {
         (config.compat, config.growth_rate, config.end_ms) = (Compat::Eventsim, 1.0, Some(START + 1_000));

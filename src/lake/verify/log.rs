@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -14,11 +15,12 @@ use thiserror::Error;
 use super::compare::{Seen, compare, compare_offsets};
 use super::damage::Damage;
 use super::{Pages, Report};
-use crate::lake::chain::{ChainError, newest_epoch, partitions_of};
+use crate::lake::chain::{Chain, ChainError, newest_epoch, partitions_of};
 use crate::lake::encode::read_offsets;
 use crate::lake::layout::{ChainKey, Name};
 use crate::lake::ledger::{Decision, EntryKind, EpochRecord, LogView, Receipt, check_identity};
 use crate::lake::store::{Store, StoreError};
+use crate::schemas::EventKind;
 
 /// One record of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +118,31 @@ pub async fn verify_log(
     report.damage.sort();
     report.log = Some(done);
     Ok(())
+}
+
+/// A partition whose log still holds the last record that the ledger knows of the epoch: then it is the same log.
+///
+/// # Errors
+/// As [`verify_log`].
+pub async fn still_held(
+    store: &Arc<dyn Store>,
+    log: &mut dyn RetainedLog,
+    topic: &str,
+    epoch: u32,
+    table: EventKind,
+) -> Result<Option<i32>, LogVerifyError> {
+    for partition in partitions_of(store.as_ref(), topic, epoch).await? {
+        let key = ChainKey { topic: topic.to_owned(), epoch, partition };
+        let chain = Chain::new(Arc::clone(store), key.clone(), table, EpochRecord::new(None, None), "");
+        let Some(known) = chain.head().await?.and_then(|head| head.fingerprint) else { continue };
+        let found = log.read(topic, partition, known.offset).await.map_err(|cause| failed(&key, cause))?;
+        if let Chunk::Records(records) = found
+            && records.first() == Some(&LogRecord { offset: known.offset, hash: known.hash.0 })
+        {
+            return Ok(Some(partition));
+        }
+    }
+    Ok(None)
 }
 
 type Found = (ChainKey, EpochRecord, LogView);

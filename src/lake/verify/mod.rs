@@ -22,7 +22,7 @@ mod unnamed;
 mod walk;
 
 pub use damage::Damage;
-pub use log::{Chunk, LogFailure, LogRecord, LogReport, LogVerifyError, RetainedLog, verify_log};
+pub use log::{Chunk, LogFailure, LogRecord, LogReport, LogVerifyError, RetainedLog, still_held, verify_log};
 pub use loss::{Cause, Loss};
 pub use repair::{Held, LogRange, Repaired, repair};
 

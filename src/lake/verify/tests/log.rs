@@ -6,7 +6,11 @@ use async_trait::async_trait;
 
 use super::lake::{Objects, TOPIC, chain, lake, write};
 use crate::lake::ledger::{Decision, EntryKind, LogView};
-use crate::lake::verify::{Chunk, Damage, LogFailure, LogRecord, Report, RetainedLog, verify_log};
+use crate::lake::store::Store;
+use crate::lake::verify::{
+    Chunk, Damage, LogFailure, LogRecord, Report, RetainedLog, still_held, verify_log,
+};
+use crate::schemas::EventKind;
 
 const END: i64 = 60;
 
@@ -85,6 +89,21 @@ async fn check(store: &Arc<Objects>, mut log: FakeLog) -> Report {
     let topics = [TOPIC.to_owned(), "not_yet_there".to_owned()];
     verify_log(store.as_ref(), &mut log, &topics, &mut report, |_| {}).await.expect("a report");
     report
+}
+
+#[tokio::test]
+async fn a_log_is_the_same_while_it_holds_the_last_record_known() {
+    let store: Arc<dyn Store> = lake().await;
+    let same = async |mut log: FakeLog| {
+        still_held(&store, &mut log, TOPIC, 1, EventKind::Listen).await.expect("an answer").is_some()
+    };
+    assert!(same(FakeLog::new(0)).await);
+    // The last record, and another one at its offset.
+    let mut other = FakeLog::new(0);
+    let last = other.records.last().expect("records").offset;
+    other.change(last).hash ^= 1;
+    assert!(!same(other).await);
+    assert!(!same(FakeLog { records: Vec::new(), ..FakeLog::new(0) }).await);
 }
 
 fn compared(report: &Report) -> (u64, u64, u64, u64) {
