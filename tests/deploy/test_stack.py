@@ -13,7 +13,7 @@ from conftest import ROOT
 STANDINS = {
     "wget": 'echo "wget $*" >> "$CALLS"; echo "{\\"access_token\\": \\"the-token\\", \\"expires_in\\": 3599}"',
     "curl": 'echo "curl $*" >> "$CALLS"; cat >> "$CALLS.stdin"; echo "{\\"payload\\": {\\"data\\": \\"$SECRET\\"}}"',
-    "docker": 'echo "docker $* DATA=$DATA" >> "$CALLS"',
+    "docker": 'echo "docker $* DATA=$DATA" >> "$CALLS"; case "$*" in *"* config --services"*) echo "$ALL";; *"config --services"*) echo "$ON";; esac',
     "chown": 'echo "chown $*" >> "$CALLS"',
 }
 
@@ -37,7 +37,7 @@ def stack(tmp_path):
             env={
                 "PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "DATA": str(tmp_path / "data"), "STACK_FILES": str(files), "BEATLYTICA_TAG": "one",
                 "GOOGLE_CLOUD_PROJECT": "p", "SECRET_PREFIX": "beatlytica", "COMPOSE_PROFILES": "redpanda,observability,airflow",
-                "SECRET": base64.b64encode(b"hush").decode(), **environment,
+                "SECRET": base64.b64encode(b"hush").decode(), "ON": "engine\nredpanda", "ALL": "engine\nredpanda", **environment,
             },
         )
         assert ended.returncode == code, ended.stdout + ended.stderr
@@ -45,6 +45,7 @@ def stack(tmp_path):
 
     run.calls = lambda: calls.read_text()
     run.data = tmp_path / "data"
+    run.bin = folder
     return run
 
 
@@ -64,6 +65,23 @@ def test_another_version_has_another_folder(stack):
     assert [path.name for path in (stack.data / "stack").iterdir()] == ["two"]
     stack("stop", BEATLYTICA_TAG="two")
     assert "stack/two/infra/compose.yaml stop --timeout 60" in stack.calls()
+
+
+def test_what_was_switched_off_is_removed_before_the_rest_starts(stack):
+    """Compose by itself leaves it running."""
+    stack("up")
+    assert " rm " not in stack.calls()
+    stack("up", ALL="engine\nredpanda\nredpanda-topics\nsimulator")
+    lines = stack.calls().splitlines()
+    [removed] = [number for number, line in enumerate(lines) if " rm " in line]
+    assert "--profile * rm --stop --force redpanda-topics simulator DATA" in lines[removed] and " up " in lines[removed + 1]
+
+
+def test_nothing_is_removed_where_compose_does_not_say_what_is_on(stack):
+    compose = 'case "$*" in *"--profile * config"*) echo engine;; *config*) exit 1;; esac'
+    (stack.bin / "docker").write_text(f'#!/bin/sh\necho "docker $*" >> "$CALLS"\n{compose}\n')
+    stack("up", code=1)
+    assert " rm " not in stack.calls()
 
 
 def test_secrets_are_read_only_where_they_are_used(stack):
