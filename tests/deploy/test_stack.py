@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import ROOT
+from conftest import COMPOSE, ROOT
 
 STANDINS = {
     "wget": 'echo "wget $*" >> "$CALLS"; echo "{\\"access_token\\": \\"the-token\\", \\"expires_in\\": 3599}"',
@@ -99,11 +99,64 @@ def test_a_secret_without_a_value_is_said(stack):
     assert "docker" not in stack.calls()
 
 
-def test_the_machine_starts_the_stack_and_restarts_it_on_failure():
+def cloud_init():
     init = yaml.safe_load((ROOT / "terraform" / "modules" / "host" / "cloud-init.yaml").read_text())
-    files = {entry["path"]: entry["content"] for entry in init["write_files"]}
+    return {entry["path"]: entry["content"] for entry in init["write_files"]}, init["runcmd"]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Runs the machine's start script; calls that hold a word of `fails` fail. Gives the calls in order."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = cloud_init()[0]["/etc/beatlytica/start"]
+    for path in ("/mnt/disks/data", "/var/lib/beatlytica"):
+        assert path in script
+        script = script.replace(path, str(tmp_path / path[1:]))
+    for name in ("mountpoint", "blkid", "mkfs.ext4", "mount", "resize2fs", "docker", "docker-credential-gcr", "curl"):
+        text = 'echo "$name $*" >> "$CALLS"\ncase "$*" in ps*) echo one; echo two;; */beatlytica-stack) echo eu.pkg.dev/p/stack:tag;; *) echo answer;; esac\n'
+        (folder / name).write_text(f"#!/bin/sh\nname={name}\n{text}" 'for each in $FAILS; do case "$name $*" in *$each*) exit 1;; esac; done\n')
+        (folder / name).chmod(0o755)
+    calls = tmp_path / "calls"
+
+    def run(*fails, code=0):
+        calls.unlink(missing_ok=True)
+        environment = {"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "FAILS": " ".join(fails)}
+        ended = subprocess.run(["bash", "-c", script, "start", "up"], capture_output=True, text=True, env=environment)
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return calls.read_text().splitlines()
+
+    return run
+
+
+def index(calls, beginning):
+    [number] = [number for number, call in enumerate(calls) if call.startswith(beginning)]
+    return number
+
+
+def test_containers_that_docker_started_without_the_disk_are_stopped_before_it_is_mounted(machine):
+    calls = machine("mountpoint")
+    project = yaml.safe_load(COMPOSE.read_text())["name"]
+    assert index(calls, f"docker ps --quiet --filter label=com.docker.compose.project={project}") < index(calls, "docker stop one two") < index(calls, "mount -o")
+    assert calls[-1].startswith("docker run") and calls[-1].endswith("stack:tag up")
+    assert not [call for call in machine() if call.startswith(("docker stop", "mount -o"))], "the disk is there: they hold it"
+
+
+def test_a_new_disk_is_formatted_and_no_other(machine):
+    assert index(machine("mountpoint", "blkid"), "mkfs.ext4") < index(machine("mountpoint", "blkid"), "mount -o")
+    assert not [call for call in machine("mountpoint") if call.startswith("mkfs")]
+
+
+@pytest.mark.parametrize("key", ["beatlytica-stack", "beatlytica-environment", "beatlytica-profiles"])
+def test_the_machine_starts_nothing_where_its_metadata_does_not_answer(machine, key):
+    """Without profiles the stack would remove every container."""
+    assert not [call for call in machine(key, code=1) if call.startswith("docker run")]
+
+
+def test_the_machine_starts_the_stack_and_restarts_it_on_failure():
+    files, commands = cloud_init()
     ended = subprocess.run(["shellcheck", "-"], input=files["/etc/beatlytica/start"], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
     unit = files["/etc/systemd/system/beatlytica.service"]
     assert "Restart=on-failure" in unit and "ExecReload=/bin/bash /etc/beatlytica/start up" in unit
-    assert ["systemctl start --no-block beatlytica.service"] == [line for line in init["runcmd"] if "start" in line]
+    assert ["systemctl start --no-block beatlytica.service"] == [line for line in commands if "start" in line]
