@@ -147,6 +147,13 @@ def test_a_new_disk_is_formatted_and_no_other(machine):
     assert not [call for call in machine("mountpoint") if call.startswith("mkfs")]
 
 
+def test_the_file_system_grows_with_the_disk_at_a_boot_and_at_an_upgrade(machine):
+    calls = machine("mountpoint")
+    assert index(calls, "mount -o") < index(calls, "resize2fs /dev/disk/by-id/google-data") < index(calls, "docker run")
+    for calls in (machine(), machine("resize2fs")):
+        assert index(calls, "resize2fs") < index(calls, "docker run")
+
+
 @pytest.mark.parametrize("key", ["beatlytica-stack", "beatlytica-environment", "beatlytica-profiles"])
 def test_the_machine_starts_nothing_where_its_metadata_does_not_answer(machine, key):
     """Without profiles the stack would remove every container."""
