@@ -99,8 +99,16 @@ on_machine() {
 
 in_cluster() { kubectl --namespace=beatlytica "$@"; }
 
-# By its name, which is the system's: Terraform's output of it is gone once a destroy has begun.
-cluster_access() { gcloud container clusters get-credentials "$NAME" --region="$REGION" --project="$PROJECT" --dns-endpoint >/dev/null 2>&1; }
+# By its name, which is the system's: Terraform's output of it is gone once a destroy has begun. Into a file of this run's own, for in the
+# user's the current context may become another cluster at any time.
+cluster_access() {
+  if [ -z "${kubeconfig:-}" ]; then
+    kubeconfig=$(mktemp -d)
+    trap 'rm -rf "$kubeconfig"' EXIT
+    export KUBECONFIG=$kubeconfig/config
+  fi
+  gcloud container clusters get-credentials "$NAME" --region="$REGION" --project="$PROJECT" --dns-endpoint >/dev/null 2>&1
+}
 cluster_credentials() {
   cluster_access ||
     fail "no access to the cluster" "you need roles/container.developer and gke-gcloud-auth-plugin (gcloud components install gke-gcloud-auth-plugin)"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # manifests.sh TAG: prints infra/k8s with the values of this deployment, secrets included; they go to kubectl by a pipe alone.
+# The caller has the cluster's credentials (KUBECONFIG).
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings deploy

@@ -21,6 +21,8 @@ class World:
         self.folder = folder
         self.bin = folder / "bin"
         self.bin.mkdir()
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
         standin = pathlib.Path(__file__).with_name("standin.py").read_text().split("\n", 1)[1]
         for name in PROGRAMS:
             self.install(name, f"#!{sys.executable} -IS\n{standin}")
@@ -63,9 +65,10 @@ class World:
             [str(ROOT / "scripts" / "deploy" / f"{script}.sh")], input=stdin, text=True, capture_output=True, timeout=120,
             env={
                 "PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.folder), "STANDIN_WORLD": str(self.folder), "DEPLOY_POLL": "0.05",
-                "PROJECT": "some-project", "TAG": "abc123", **environment,
+                "PROJECT": "some-project", "TAG": "abc123", "TMPDIR": str(self.temporary), **environment,
             },
         )
+        assert not list(self.temporary.iterdir()), "left behind"
         printed = ended.stdout + ended.stderr
         assert ended.returncode == code, f"exit code {ended.returncode}\n{printed}"
         return printed

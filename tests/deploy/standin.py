@@ -24,7 +24,7 @@ def main():
         fcntl.flock(lock, fcntl.LOCK_EX)
         world = json.loads((FOLDER / "world.json").read_text())
         with (FOLDER / "calls.jsonl").open("a") as log:
-            entry = {"call": call, "stdin": given, "token": bool(os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN"))}
+            entry = {"call": call, "stdin": given, "token": bool(os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN")), "kubeconfig": os.environ.get("KUBECONFIG")}
             log.write(json.dumps(entry) + "\n")
         for pattern, times in world["fail"].items():
             if times and re.search(pattern, call):

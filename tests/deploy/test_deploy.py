@@ -344,6 +344,13 @@ def test_scale_is_destroyed_by_a_second_run(scaled):
     assert scaled.now["state"] == []
 
 
+@pytest.mark.parametrize("script", ["deploy", "status", "logs", "tunnel", "destroy"])
+def test_scale_asks_its_own_cluster_whatever_the_users_context_is(scaled, script):
+    scaled.run(script, PROFILE="scale", KUBECONFIG="/the/users")
+    calls = scaled.calls(r"get-credentials|^kubectl --namespace")
+    assert len(calls) > 1 and not [entry for entry in calls if not entry["kubeconfig"].startswith(str(scaled.temporary))], calls
+
+
 @pytest.mark.parametrize("call", [r"get-credentials", r"kubectl .* get statefulset"])
 def test_scale_is_destroyed_where_its_cluster_does_not_answer(scaled, call):
     scaled.change(fail={call: 1})
