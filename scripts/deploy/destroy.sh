@@ -12,7 +12,8 @@ fi
 terraform_init
 resources=$(resources)
 lake=$(grep 'google_storage_bucket.lake$' <<<"$resources" || true)
-tag=$(deployments | tail -1)
+history=$(deployments)
+tag=$(tail -1 <<<"$history")
 terraform_variables "${tag:-none}"
 [ "$PROFILE" = scale ] && variables+=(-var deletion_protection=false)
 
@@ -39,6 +40,8 @@ fi
 say "Destroying"
 terraform_here destroy -input=false -auto-approve "${variables[@]}" ||
   fail "Terraform stopped half-way" "the lines above say why; make destroy again goes on where it stopped"
+# The images that it names went with the registry.
+[ -z "$history" ] || gcloud storage rm "$history_object" --quiet || fail "$history_object cannot be deleted" "make destroy again"
 
 if [ "${LAKE:-keep}" = delete ]; then
   say "Deleting the lake"

@@ -125,13 +125,21 @@ until_true() {
   done
 }
 
+# object URL: an object's content; nothing where there is none. Any other failure is one.
+object() {
+  local said
+  { said=$(gcloud storage cat "$1" 2>&1 >&3); } 3>&1 || [[ $said == *"matched no objects"* ]] ||
+    fail "$1 cannot be read: $said" "you need roles/storage.objectAdmin on its bucket"
+}
+
 # Which tags became ready, newest last, beside Terraform's state.
 history_object=gs://$state_bucket/history/$PROFILE
-deployments() { gcloud storage cat "$history_object" 2>/dev/null || true; }
+deployments() { object "$history_object"; }
 remember_deployment() {
   local former
   former=$(deployments)
-  [ "$(tail -1 <<<"$former")" = "$1" ] || printf '%s\n' "$former" "$1" | sed '/^$/d' | gcloud storage cp - "$history_object" --quiet >/dev/null 2>&1
+  [ "$(tail -1 <<<"$former")" = "$1" ] || printf '%s\n' "$former" "$1" | sed '/^$/d' | gcloud storage cp - "$history_object" --quiet >/dev/null 2>&1 ||
+    fail "$history_object cannot be written; $1 runs, and make rollback does not know of it" "you need roles/storage.objectAdmin on its bucket; make deploy again"
 }
 
 # The tag that is applied, which may never have become ready; the last that did where Terraform's state does not say.

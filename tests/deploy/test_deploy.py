@@ -84,6 +84,9 @@ def test_plan_changes_nothing(world):
         (r"docker push .*stack", "roles/artifactregistry.writer"),
         (r"terraform .* apply (?!.*-target)", "make deploy again goes on where it stopped"),
         (r"gcloud secrets versions add", "roles/secretmanager.admin"),
+        (r"gcloud secrets versions list", "the versions of secret beatlytica-grafana-password cannot be listed"),
+        (r"gcloud storage cat", "history/small cannot be read: "),
+        (r"gcloud storage cp", "make rollback does not know of it"),
         (r"reload-or-restart", "make logs shows why"),
     ],
 )
@@ -205,7 +208,7 @@ def test_destroy_keeps_the_lake_and_deploy_takes_it_over_again(world):
     in_order(world, [r"systemctl stop beatlytica", r"terraform .* state rm module.lake", r"terraform .* destroy"])
     assert "kept: gs://some-project-beatlytica-lake" in printed
     assert "some-project-beatlytica-lake" in world.now["buckets"] and world.now["state"] == []
-    assert not world.calls(r"storage rm") and not world.calls(r"destroy .*adopt_lake")
+    assert not world.calls(r"storage rm --recursive") and not world.calls(r"destroy .*adopt_lake")
     world.forget_calls()
     assert "taken over" in world.run("deploy")
     assert world.calls(r"apply .*adopt_lake=true")
@@ -245,6 +248,33 @@ def test_upgrade_and_rollback(world):
     assert world.calls(r"apply .*image_tag=one") and not world.calls(r"docker build")
     assert world.now["history"][-1] == "one"
     assert "the registry has no" in world.run("rollback", code=1, TAG="never")
+
+
+def test_a_history_that_cannot_be_read_is_not_begun_anew(world):
+    world.run("deploy", TAG="one")
+    world.change(fail={r"gcloud storage cat": 1})
+    world.run("deploy", code=1, TAG="two")
+    assert world.now["history"] == ["one"]
+    world.run("deploy", TAG="two")
+    assert world.now["history"] == ["one", "two"]
+    world.change(fail={r"gcloud storage cat": 1})
+    assert "history/small cannot be read" in world.run("rollback", code=1, TAG="")
+
+
+def test_a_secret_whose_versions_cannot_be_listed_keeps_its_value(world):
+    world.run("deploy")
+    secrets = world.now["secrets"]
+    world.change(fail={r"gcloud secrets versions list": 1})
+    world.run("deploy", code=1)
+    assert world.now["secrets"] == secrets
+
+
+def test_a_history_ends_with_its_images(world):
+    world.run("deploy", TAG="one")
+    world.run("destroy")
+    assert world.now["history"] == [] and world.calls(r"storage rm gs://some-project-beatlytica-state/history/small")
+    world.run("deploy", TAG="two")
+    assert world.now["history"] == ["two"]
 
 
 def test_rollback_of_the_first(world):
