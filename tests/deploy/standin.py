@@ -65,7 +65,7 @@ def gcloud(world, arguments, given):
             print("lake/v1/listen_events/event_date=2026-01-01/event_hour=00/e001-p00000-0-9.parquet")
     elif call.startswith("storage cat"):
         print("WARNING: to be heeded by nobody", file=sys.stderr)
-        text = "\n".join(world["history"])
+        text = world["other_state"] if arguments[2].endswith(".tfstate") else "\n".join(world["history"])
         if not text:
             print(f"ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\n{arguments[2]}", file=sys.stderr)
             return 1

@@ -224,6 +224,30 @@ def test_the_lake_goes_only_when_its_name_is_typed(world):
     in_order(world, [r"terraform .* destroy", r"gcloud storage rm --recursive gs://some-project-beatlytica-lake"])
 
 
+#: What Terraform leaves of a state, and one with something in it.
+EMPTY_STATE, STATE = ('{\n  "version": 4,\n  "outputs": {},\n  "resources": [%s],\n  "check_results": null\n}\n' % each for each in ("", '{\n      "mode": "managed"\n    }'))
+
+
+def test_destroy_of_the_profile_that_is_not_deployed_touches_nothing(world):
+    """Without PROFILE it is small's; the lake has one name in both."""
+    world.change(buckets=["some-project-beatlytica-state", "some-project-beatlytica-lake"], other_state=STATE)
+    for lake in ("keep", "delete"):
+        printed = world.run("destroy", code=1, stdin="some-project-beatlytica-lake\n", LAKE=lake)
+        assert "make destroy PROJECT=some-project PROFILE=scale" in printed
+    assert world.calls(r"storage cat gs://some-project-beatlytica-state/scale/default.tfstate")
+    # A deployment that stopped half-way in the wrong profile: it may go, the lake may not.
+    world.change(state=["module.network"])
+    assert "uses the lake" in world.run("destroy", code=1, stdin="some-project-beatlytica-lake\n", LAKE="delete")
+    assert not world.calls(r"storage rm|terraform .* destroy|ssh")
+    world.change(fail={r"storage cat .*tfstate": 1})
+    assert "cannot be read" in world.run("destroy", code=1)
+    world.run("destroy")
+    # Nothing is left of either: the lake can still go.
+    world.change(other_state=EMPTY_STATE)
+    world.run("destroy", stdin="some-project-beatlytica-lake\n", LAKE="delete")
+    assert world.now["buckets"] == ["some-project-beatlytica-state"]
+
+
 def test_destroy_that_stops_half_way_goes_on(world):
     world.run("deploy")
     world.change(fail={r"terraform .* destroy": 1})
