@@ -35,10 +35,11 @@ require_settings() {
 
 # The commit, and a digest of what is not committed: one tag is one content.
 image_tag() {
-  local tag changes
+  local tag status changes
   [ -z "${TAG:-}" ] || { echo "$TAG"; return; }
   tag=$(git -C "$root" rev-parse --short=12 HEAD)
-  if [ -n "$(git -C "$root" status --porcelain)" ]; then
+  status=$(git -C "$root" status --porcelain)
+  if [ -n "$status" ]; then
     changes=$({
       git -C "$root" diff --binary HEAD
       git -C "$root" ls-files -z --others --exclude-standard | tar --create --file=- --directory="$root" --null --files-from=- --sort=name --mtime=@0

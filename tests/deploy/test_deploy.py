@@ -160,6 +160,9 @@ def test_one_tag_is_one_content(tmp_path):
         file.write("# changed\n")
     tags += [tag()]
     assert len(set(tags)) == len(tags) and all(re.fullmatch(committed + "-[0-9a-f]{8}", each) for each in tags[1:])
+    subprocess.run([*git, "config", "status.showUntrackedFiles", "as it likes"], check=True)
+    with pytest.raises(subprocess.CalledProcessError):
+        tag()  # what git does not tell is not taken as clean
 
 
 @pytest.mark.parametrize("name", ["LAPTOP-1", "ab", "a" * 24, "-ab", "ab-", "a_b"])
@@ -352,6 +355,14 @@ def test_scale_with_managed_kafka(world):
     assert "BEATLYTICA__KAFKA__SSL_CERTIFICATE_LOCATION" in applied and "kind: Rules" in applied
     world.change(fail={r"get secret kafka": 1})
     assert "Managed Service for Apache Kafka" in world.run("deploy", code=1, PROFILE="scale")
+
+
+@pytest.mark.parametrize("output", ["lake_url", "engine_account", "kafka", "airflow"])
+def test_scale_gets_no_empty_values(world, output):
+    """What Terraform does not tell is a failure."""
+    world.change(outputs={**SCALE, "simulate": None}, fail={rf"output -json {output}$": 1})
+    world.run("deploy", code=1, PROFILE="scale")
+    assert not [entry for entry in world.calls(r"kubectl apply") if entry["stdin"].strip()] or output == "airflow"
 
 
 def test_scale_with_brokers_of_ones_own(world):

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import kubernetes_validate
@@ -182,6 +183,18 @@ def test_git_ignores_the_settings_that_it_is_said_to():
     said = re.search(r"`(terraform/\S+)` \(git ignores it\)", (ROOT / "docs" / "setup" / "terraform.md").read_text())[1]
     for profile in ("small", "scale"):
         subprocess.run(["git", "-C", str(ROOT), "check-ignore", "--quiet", said.replace("small", profile)], check=True)
+
+
+@pytest.mark.parametrize("command", ["bin", "check", "fetch"])
+def test_a_download_of_prometheus_that_fails_is_a_failure_and_done_again(tmp_path, command):
+    script = tmp_path / "scripts" / "prometheus.sh"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts" / "prometheus.sh", script)
+    for name, code in (("apt-cache", 0), ("apt-get", 1)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    ended = subprocess.run([script, command], capture_output=True, text=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert ended.returncode != 0 and not (tmp_path / ".cache" / "prometheus" / ".complete").exists(), ended.stderr
 
 
 def test_scripts_are_clean():
