@@ -147,6 +147,23 @@ def test_who_deploys_may_do_what_terraform_does():
     assert set(needed.values()) <= set(documented)
 
 
+#: Who encrypts what is made, as Google names its service agents.
+AGENTS = {
+    "google_storage_bucket": "gs-project-accounts", "google_bigquery_dataset": "bigquery-encryption", "google_compute_disk": "compute-system",
+    "google_artifact_registry_repository": "gcp-sa-artifactregistry", "google_secret_manager_secret": "gcp-sa-secretmanager",
+    "google_container_cluster": "container-engine-robot", "google_managed_kafka_cluster": "gcp-sa-managedkafka",
+    "google_composer_environment": "cloudcomposer-accounts", "google_compute_instance": "compute-system",
+}
+
+
+def test_every_agent_that_encrypts_is_given_the_key():
+    blocks = [block for path in (ROOT / "terraform").rglob("*.tf") for block in re.split(r"^(?=\w+ \")", path.read_text(), flags=re.MULTILINE)]
+    encrypted = {re.match(r'resource "(\w+)"', block)[1] for block in blocks if block.startswith("resource ") and "var.kms_key" in block}
+    assert encrypted == AGENTS.keys()
+    given = re.findall(r"@([\w-]+)", (ROOT / "docs" / "setup" / "gcp.md").read_text().split("## Your own encryption key")[1])
+    assert set(AGENTS.values()) <= set(given)
+
+
 def manifests():
     for path in sorted((ROOT / "infra" / "k8s").glob("*.yaml")):
         if path.name != "kustomization.yaml":
