@@ -147,6 +147,14 @@ def test_who_deploys_may_do_what_terraform_does():
     assert set(needed.values()) <= set(documented)
 
 
+def test_whoever_opens_an_epoch_is_told_to_restart_the_engine():
+    """What it refused it goes on refusing."""
+    for name in ("operations.md", "runbooks/BeatlyticaPartitionRefused.md", "setup/debugging.md"):
+        text = (ROOT / "docs" / name).read_text()
+        recipes = [text[found.end() : found.end() + 300] for found in re.finditer("epoch open --topic", text)]
+        assert recipes and all(re.search("restart|step 6", recipe, re.IGNORECASE) for recipe in recipes), name
+
+
 #: Who encrypts what is made, as Google names its service agents.
 AGENTS = {
     "google_storage_bucket": "gs-project-accounts", "google_bigquery_dataset": "bigquery-encryption", "google_compute_disk": "compute-system",
