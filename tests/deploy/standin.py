@@ -23,8 +23,10 @@ def main():
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         world = json.loads((FOLDER / "world.json").read_text())
+        settings = pathlib.Path(next((part[7:] for part in arguments if part.startswith("-chdir=")), "."), "terraform.tfvars")
         with (FOLDER / "calls.jsonl").open("a") as log:
             entry = {"call": call, "stdin": given, "token": bool(os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN")), "kubeconfig": os.environ.get("KUBECONFIG")}
+            entry["settings"] = settings.read_text() if settings.exists() else None
             log.write(json.dumps(entry) + "\n")
         for pattern, times in world["fail"].items():
             if times and re.search(pattern, call):

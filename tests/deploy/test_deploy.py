@@ -264,7 +264,7 @@ def test_nothing_to_destroy(world):
     assert "nothing of beatlytica is deployed" in world.run("destroy", code=1)
 
 
-def test_upgrade_and_rollback(world):
+def test_upgrade_and_rollback(world, versions):
     assert "make deploy PROJECT=some-project" in world.run("upgrade", code=1)
     world.run("deploy", TAG="one")
     world.run("upgrade", TAG="two")
@@ -304,13 +304,49 @@ def test_a_history_ends_with_its_images(world):
     assert world.now["history"] == ["two"]
 
 
+def test_rollback_takes_everything_back(world, versions):
+    """Manifests, rules, DAGs and Terraform too, with the settings of this checkout, which is left as it is."""
+    world.change(outputs={**SCALE, "simulate": None})
+    for tag in ("one", "two"):
+        world.run("deploy", PROFILE="scale", TAG=tag)
+    settings = world.root / "terraform" / "environments" / "scale" / "terraform.tfvars"
+    settings.write_text("mine = true\n")
+    (world.root / "new").touch()
+    world.forget_calls()
+    world.run("rollback", PROFILE="scale", TAG="")
+    [applied] = world.calls(r"kubectl apply")
+    assert "rules of one" in applied["stdin"] and "rules of two" not in applied["stdin"]
+    assert [entry["settings"] for entry in world.calls(r"terraform .* apply")] == ["mine = true\n"]
+    assert versions("worktree", "list").count("\n") == 0 and versions("describe", "--tags") == "three" and (world.root / "new").exists()
+
+
+def test_rollback_to_what_is_checked_out_needs_no_other_checkout(world, versions):
+    head = versions("rev-parse", "--short=12", "HEAD")
+    for tag in (head, "two"):
+        world.run("deploy", TAG=tag)
+    world.forget_calls()
+    world.run("rollback", TAG="")
+    assert world.calls(rf"-chdir={world.root}/terraform/environments/small apply .*image_tag={head}")
+
+
+def test_rollback_to_what_is_no_commit_is_refused(world, versions):
+    """As with changes that were never committed: their images are there, and nothing else."""
+    tag = versions("rev-parse", "--short=12", "HEAD") + "-0123abcd"
+    for each in (tag, "two"):
+        world.run("deploy", TAG=each)
+    world.forget_calls()
+    printed = world.run("rollback", code=1, TAG="")
+    assert "is no commit that this repository has; nothing was changed" in printed and f"make deploy TAG={tag}" in printed
+    assert not world.calls(r"apply")
+
+
 def test_rollback_of_the_first(world):
     world.run("deploy", TAG="one")
     assert "nothing ran before one" in world.run("rollback", code=1, TAG="")
 
 
 @pytest.mark.parametrize("before", [["one", "two"], ["two"]])
-def test_rollback_after_an_upgrade_that_never_became_ready(world, before):
+def test_rollback_after_an_upgrade_that_never_became_ready(world, versions, before):
     for tag in before:
         world.run("deploy", TAG=tag)
     world.change(unready_probes=10**6)
