@@ -47,7 +47,8 @@ check() {
 case ${1:-} in
 fetch) fetch ;;
 pages) pages ;;
-bin) fetch && (cd "$cache/usr/bin" && pwd) ;;
-check) fetch && check ;;
+# No &&, behind which a failure within fetch would not end it.
+bin) fetch; (cd "$cache/usr/bin" && pwd) ;;
+check) fetch; check ;;
 *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -20,13 +20,23 @@ secret() { # secret NAME OWNER
 
 # The users that the images run as, and no other, write there.
 folders() {
-  for each in redpanda:101 prometheus:65534 alertmanager:65534 grafana:472 airflow:50000 metrics:50000; do
+  for each in redpanda:101 prometheus:65534 prometheus-google:65534 alertmanager:65534 grafana:472 airflow:50000 metrics:50000; do
     mkdir -p "$DATA/${each%:*}"
     chown "${each#*:}" "$DATA/${each%:*}"
   done
 }
 
 compose() { docker compose --file "$files/infra/compose.yaml" "$@"; }
+
+# To compose a service whose profile was switched off is no orphan: it would run on.
+remove_switched_off() {
+  all=$(compose --profile '*' config --services)
+  on=$(compose config --services)
+  off=
+  for service in $all; do echo "$on" | grep -qxF "$service" || off="$off $service"; done
+  # shellcheck disable=SC2086 # a word for each service
+  [ -z "$off" ] || compose --profile '*' rm --stop --force $off
+}
 
 case ${1:-up} in
 up)
@@ -38,6 +48,7 @@ up)
     case ,$COMPOSE_PROFILES, in *,observability,* | *,observability-google,*) secret grafana-password 472 ;; esac
     case ,$COMPOSE_PROFILES, in *,airflow,*) secret airflow-password 50000 ;; esac
   fi
+  remove_switched_off
   compose up --detach --remove-orphans --quiet-pull
   find "$DATA/stack" -mindepth 1 -maxdepth 1 ! -name "$BEATLYTICA_TAG" -exec rm -rf {} + ;;
 stop) compose stop --timeout 60 ;;

@@ -23,7 +23,10 @@ terraform_here apply -input=false -auto-approve "${variables[@]}" ||
 say "Secrets"
 secrets=$(terraform_here output -json secrets | tr '[]",' ' ')
 for secret in $secrets; do
-  if [ -n "$(gcloud secrets versions list "$secret" --project="$PROJECT" --filter=state=ENABLED --limit=1 --format='value(name)')" ]; then
+  # By itself, so that a call that fails does not count as no value.
+  versions=$(gcloud secrets versions list "$secret" --project="$PROJECT" --filter=state=ENABLED --limit=1 --format='value(name)') ||
+    fail "the versions of secret $secret cannot be listed" "you need roles/secretmanager.admin on $PROJECT"
+  if [ -n "$versions" ]; then
     note "$secret has a value"
   elif [[ $secret == *-kafka-* ]]; then
     fail "secret $secret has no value: it is your broker's" "printf %s 'VALUE' | gcloud secrets versions add $secret --project=$PROJECT --data-file=-" \

@@ -4,15 +4,24 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings destroy
 bucket_exists "$state_bucket" || fail "nothing of $NAME is deployed in $PROJECT (there is no gs://$state_bucket)"
+terraform_init
+resources=$(resources)
+# Both profiles use one lake: an engine of the other one would lose it while it runs.
+other=scale
+[ "$PROFILE" = small ] || other=small
+state=$(object "gs://$state_bucket/$other/default.tfstate")
+if [[ $state == *'"mode": "managed"'* ]]; then
+  [ -n "$resources" ] || fail "of profile $PROFILE nothing is deployed, but of profile $other; nothing was changed" "make destroy PROJECT=$PROJECT PROFILE=$other"
+  [ "${LAKE:-keep}" = keep ] || fail "profile $other is deployed too and uses the lake; nothing was changed" "make destroy without LAKE=delete, or of PROFILE=$other before"
+fi
 if [ "${LAKE:-keep}" = delete ]; then
   printf 'gs://%s and every event in it will be deleted. Type its name to go on: ' "$lake_bucket"
   read -r typed || true
   [ "$typed" = "$lake_bucket" ] || fail "that is not its name; nothing was changed"
 fi
-terraform_init
-resources=$(resources)
 lake=$(grep 'google_storage_bucket.lake$' <<<"$resources" || true)
-tag=$(deployments | tail -1)
+history=$(deployments)
+tag=$(tail -1 <<<"$history")
 terraform_variables "${tag:-none}"
 [ "$PROFILE" = scale ] && variables+=(-var deletion_protection=false)
 
@@ -39,6 +48,8 @@ fi
 say "Destroying"
 terraform_here destroy -input=false -auto-approve "${variables[@]}" ||
   fail "Terraform stopped half-way" "the lines above say why; make destroy again goes on where it stopped"
+# The images that it names went with the registry.
+[ -z "$history" ] || gcloud storage rm "$history_object" --quiet || fail "$history_object cannot be deleted" "make destroy again"
 
 if [ "${LAKE:-keep}" = delete ]; then
   say "Deleting the lake"

@@ -35,10 +35,11 @@ require_settings() {
 
 # The commit, and a digest of what is not committed: one tag is one content.
 image_tag() {
-  local tag changes
+  local tag status changes
   [ -z "${TAG:-}" ] || { echo "$TAG"; return; }
   tag=$(git -C "$root" rev-parse --short=12 HEAD)
-  if [ -n "$(git -C "$root" status --porcelain)" ]; then
+  status=$(git -C "$root" status --porcelain)
+  if [ -n "$status" ]; then
     changes=$({
       git -C "$root" diff --binary HEAD
       git -C "$root" ls-files -z --others --exclude-standard | tar --create --file=- --directory="$root" --null --files-from=- --sort=name --mtime=@0
@@ -99,8 +100,16 @@ on_machine() {
 
 in_cluster() { kubectl --namespace=beatlytica "$@"; }
 
-# By its name, which is the system's: Terraform's output of it is gone once a destroy has begun.
-cluster_access() { gcloud container clusters get-credentials "$NAME" --region="$REGION" --project="$PROJECT" --dns-endpoint >/dev/null 2>&1; }
+# By its name, which is the system's: Terraform's output of it is gone once a destroy has begun. Into a file of this run's own, for in the
+# user's the current context may become another cluster at any time.
+cluster_access() {
+  if [ -z "${kubeconfig:-}" ]; then
+    kubeconfig=$(mktemp -d)
+    trap 'rm -rf "$kubeconfig"' EXIT
+    export KUBECONFIG=$kubeconfig/config
+  fi
+  gcloud container clusters get-credentials "$NAME" --region="$REGION" --project="$PROJECT" --dns-endpoint >/dev/null 2>&1
+}
 cluster_credentials() {
   cluster_access ||
     fail "no access to the cluster" "you need roles/container.developer and gke-gcloud-auth-plugin (gcloud components install gke-gcloud-auth-plugin)"
@@ -117,13 +126,21 @@ until_true() {
   done
 }
 
+# object URL: an object's content; nothing where there is none. Any other failure is one.
+object() {
+  local said
+  { said=$(gcloud storage cat "$1" 2>&1 >&3); } 3>&1 || [[ $said == *"matched no objects"* ]] ||
+    fail "$1 cannot be read: $said" "you need roles/storage.objectAdmin on its bucket"
+}
+
 # Which tags became ready, newest last, beside Terraform's state.
 history_object=gs://$state_bucket/history/$PROFILE
-deployments() { gcloud storage cat "$history_object" 2>/dev/null || true; }
+deployments() { object "$history_object"; }
 remember_deployment() {
   local former
   former=$(deployments)
-  [ "$(tail -1 <<<"$former")" = "$1" ] || printf '%s\n' "$former" "$1" | sed '/^$/d' | gcloud storage cp - "$history_object" --quiet >/dev/null 2>&1
+  [ "$(tail -1 <<<"$former")" = "$1" ] || printf '%s\n' "$former" "$1" | sed '/^$/d' | gcloud storage cp - "$history_object" --quiet >/dev/null 2>&1 ||
+    fail "$history_object cannot be written; $1 runs, and make rollback does not know of it" "you need roles/storage.objectAdmin on its bucket; make deploy again"
 }
 
 # The tag that is applied, which may never have become ready; the last that did where Terraform's state does not say.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # manifests.sh TAG: prints infra/k8s with the values of this deployment, secrets included; they go to kubectl by a pipe alone.
+# The caller has the cluster's credentials (KUBECONFIG).
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings deploy
@@ -7,14 +8,19 @@ tag=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$root/infra/k8s" "$work/base"
+# By themselves: within a here-document a call that fails would be an empty value.
+brokers=$(field kafka brokers)
 protocol=$(field kafka security_protocol)
+mechanism=$(field kafka sasl_mechanism)
+lake_url=$(output lake_url)
+engine_account=$(output engine_account)
 mkdir "$work/overlay"
 "$root/scripts/deploy/rules.sh" > "$work/overlay/rules.yaml"
 cat > "$work/overlay/engine.env" <<ENV
-BEATLYTICA__KAFKA__BROKERS=$(field kafka brokers)
+BEATLYTICA__KAFKA__BROKERS=$brokers
 BEATLYTICA__KAFKA__SECURITY_PROTOCOL=$protocol
-BEATLYTICA__KAFKA__SASL_MECHANISM=$(field kafka sasl_mechanism)
-BEATLYTICA__LAKE__URL=$(output lake_url)
+BEATLYTICA__KAFKA__SASL_MECHANISM=$mechanism
+BEATLYTICA__LAKE__URL=$lake_url
 ENV
 cat > "$work/overlay/kustomization.yaml" <<YAML
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -31,7 +37,7 @@ configMapGenerator:
 patches:
   - target: {kind: ServiceAccount, name: engine}
     patch: |-
-      - {op: add, path: /metadata/annotations, value: {iam.gke.io/gcp-service-account: $(output engine_account)}}
+      - {op: add, path: /metadata/annotations, value: {iam.gke.io/gcp-service-account: $engine_account}}
 YAML
 case $protocol in
 ssl)

@@ -40,7 +40,8 @@ scale)
   delete_stuck_pods
   in_cluster rollout status statefulset/engine --timeout="${DEPLOY_BOOT_DEADLINE:-900}s" ||
     fail "the engine does not become ready" "make logs PROFILE=scale shows why; make rollback PROFILE=scale goes back"
-  case $(field airflow kind) in
+  kind=$(field airflow kind)
+  case $kind in
   composer)
     dags=$(field airflow dags)
     copy=(gcloud storage rsync --recursive --delete-unmatched-destination-objects --quiet)

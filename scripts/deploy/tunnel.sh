@@ -15,5 +15,6 @@ small)
   exec gcloud compute ssh "$(output instance)" --zone="$(output zone)" --project="$PROJECT" --tunnel-through-iap -- -N -o ExitOnForwardFailure=yes "${forwards[@]}" ;;
 scale)
   cluster_credentials
-  exec kubectl --namespace=beatlytica port-forward --address=127.0.0.1 statefulset/engine 8080:8080 ;;
+  # No exec: this shell removes the cluster's credentials at the end.
+  in_cluster port-forward --address=127.0.0.1 statefulset/engine 8080:8080 ;;
 esac

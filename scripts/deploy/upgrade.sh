@@ -5,5 +5,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings upgrade
 bucket_exists "$state_bucket" || fail "nothing of $NAME is deployed in $PROJECT yet" "make deploy PROJECT=$PROJECT"
 terraform_init
-say "Runs now: $(running)"
+now=$(running)
+say "Runs now: $now"
 exec "$root/scripts/deploy/deploy.sh"

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -19,14 +20,18 @@ class World:
 
     def __init__(self, folder):
         self.folder = folder
+        #: What is checked out.
+        self.root = ROOT
         self.bin = folder / "bin"
         self.bin.mkdir()
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
         standin = pathlib.Path(__file__).with_name("standin.py").read_text().split("\n", 1)[1]
         for name in PROGRAMS:
             self.install(name, f"#!{sys.executable} -IS\n{standin}")
         self.write({
             "account": "me@example.com", "project": "some-project", "billing": "True", "cpus": 24, "terraform": "1.11.4",
-            "buckets": [], "state": [], "applied": None, "undestroyed": [], "images": [], "history": [], "fail": {}, "looks": 0, "empty_looks": 0, "probes": 0,
+            "buckets": [], "state": [], "applied": None, "undestroyed": [], "other_state": "", "images": [], "history": [], "fail": {}, "looks": 0, "empty_looks": 0, "probes": 0,
             "unready_probes": 0, "secrets": {}, "pods": [], "unseen": 0, "outputs": {"secrets": ["beatlytica-grafana-password", "beatlytica-airflow-password"]},
         })
 
@@ -60,12 +65,13 @@ class World:
     def run(self, script, code=0, stdin="", **environment):
         """Runs a script of scripts/deploy, which must end with `code`; gives all it printed."""
         ended = subprocess.run(
-            [str(ROOT / "scripts" / "deploy" / f"{script}.sh")], input=stdin, text=True, capture_output=True, timeout=120,
+            [str(self.root / "scripts" / "deploy" / f"{script}.sh")], input=stdin, text=True, capture_output=True, timeout=120,
             env={
                 "PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(self.folder), "STANDIN_WORLD": str(self.folder), "DEPLOY_POLL": "0.05",
-                "PROJECT": "some-project", "TAG": "abc123", **environment,
+                "PROJECT": "some-project", "TAG": "abc123", "TMPDIR": str(self.temporary), **environment,
             },
         )
+        assert not list(self.temporary.iterdir()), "left behind"
         printed = ended.stdout + ended.stderr
         assert ended.returncode == code, f"exit code {ended.returncode}\n{printed}"
         return printed
@@ -74,6 +80,28 @@ class World:
 @pytest.fixture
 def world(tmp_path):
     return World(tmp_path)
+
+
+@pytest.fixture
+def versions(world):
+    """The world with a checkout of its own: commits that git calls one, two and three, the last of them checked out. Gives git."""
+    world.root = world.folder / "checkout"
+    for part in ("scripts/deploy", "infra/k8s", "infra/prometheus/rules", "infra/airflow/dags", "terraform/environments"):
+        shutil.copytree(ROOT / part, world.root / part, ignore=shutil.ignore_patterns("__pycache__", ".terraform*"))
+    shutil.copy(ROOT / ".gitignore", world.root)
+
+    def git(*arguments):
+        command = ["git", "-C", str(world.root), "-c", "user.name=me", "-c", "user.email=me@example.com", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init")
+    for name in ("one", "two", "three"):
+        with (world.root / "infra" / "prometheus" / "rules" / "slo.yml").open("a") as rules:
+            rules.write(f"# rules of {name}\n")
+        git("add", ".")
+        git("commit", "-m", name)
+        git("tag", name)
+    return git
 
 
 @pytest.fixture(scope="session")

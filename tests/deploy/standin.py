@@ -23,8 +23,10 @@ def main():
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         world = json.loads((FOLDER / "world.json").read_text())
+        settings = pathlib.Path(next((part[7:] for part in arguments if part.startswith("-chdir=")), "."), "terraform.tfvars")
         with (FOLDER / "calls.jsonl").open("a") as log:
-            entry = {"call": call, "stdin": given, "token": bool(os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN"))}
+            entry = {"call": call, "stdin": given, "token": bool(os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN")), "kubeconfig": os.environ.get("KUBECONFIG")}
+            entry["settings"] = settings.read_text() if settings.exists() else None
             log.write(json.dumps(entry) + "\n")
         for pattern, times in world["fail"].items():
             if times and re.search(pattern, call):
@@ -55,14 +57,21 @@ def gcloud(world, arguments, given):
         return 0 if bucket in world["buckets"] else 1
     elif call.startswith("storage buckets create"):
         world["buckets"].append(bucket)
-    elif call.startswith("storage rm"):
+    elif call.startswith("storage rm --recursive"):
         world["buckets"].remove(bucket)
+    elif call.startswith("storage rm"):
+        world["history"] = []
     elif call.startswith("storage objects list"):
         world["looks"] += 1
         if world["looks"] > world["empty_looks"]:
             print("lake/v1/listen_events/event_date=2026-01-01/event_hour=00/e001-p00000-0-9.parquet")
     elif call.startswith("storage cat"):
-        print("\n".join(world["history"]))
+        print("WARNING: to be heeded by nobody", file=sys.stderr)
+        text = world["other_state"] if arguments[2].endswith(".tfstate") else "\n".join(world["history"])
+        if not text:
+            print(f"ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\n{arguments[2]}", file=sys.stderr)
+            return 1
+        print(text)
     elif call.startswith("storage cp -"):
         world["history"] = given.split()
     elif call.startswith("artifacts repositories describe"):

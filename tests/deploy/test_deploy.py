@@ -84,6 +84,9 @@ def test_plan_changes_nothing(world):
         (r"docker push .*stack", "roles/artifactregistry.writer"),
         (r"terraform .* apply (?!.*-target)", "make deploy again goes on where it stopped"),
         (r"gcloud secrets versions add", "roles/secretmanager.admin"),
+        (r"gcloud secrets versions list", "the versions of secret beatlytica-grafana-password cannot be listed"),
+        (r"gcloud storage cat", "history/small cannot be read: "),
+        (r"gcloud storage cp", "make rollback does not know of it"),
         (r"reload-or-restart", "make logs shows why"),
     ],
 )
@@ -157,6 +160,9 @@ def test_one_tag_is_one_content(tmp_path):
         file.write("# changed\n")
     tags += [tag()]
     assert len(set(tags)) == len(tags) and all(re.fullmatch(committed + "-[0-9a-f]{8}", each) for each in tags[1:])
+    subprocess.run([*git, "config", "status.showUntrackedFiles", "as it likes"], check=True)
+    with pytest.raises(subprocess.CalledProcessError):
+        tag()  # what git does not tell is not taken as clean
 
 
 @pytest.mark.parametrize("name", ["LAPTOP-1", "ab", "a" * 24, "-ab", "ab-", "a_b"])
@@ -205,7 +211,7 @@ def test_destroy_keeps_the_lake_and_deploy_takes_it_over_again(world):
     in_order(world, [r"systemctl stop beatlytica", r"terraform .* state rm module.lake", r"terraform .* destroy"])
     assert "kept: gs://some-project-beatlytica-lake" in printed
     assert "some-project-beatlytica-lake" in world.now["buckets"] and world.now["state"] == []
-    assert not world.calls(r"storage rm") and not world.calls(r"destroy .*adopt_lake")
+    assert not world.calls(r"storage rm --recursive") and not world.calls(r"destroy .*adopt_lake")
     world.forget_calls()
     assert "taken over" in world.run("deploy")
     assert world.calls(r"apply .*adopt_lake=true")
@@ -221,6 +227,30 @@ def test_the_lake_goes_only_when_its_name_is_typed(world):
     in_order(world, [r"terraform .* destroy", r"gcloud storage rm --recursive gs://some-project-beatlytica-lake"])
 
 
+#: What Terraform leaves of a state, and one with something in it.
+EMPTY_STATE, STATE = ('{\n  "version": 4,\n  "outputs": {},\n  "resources": [%s],\n  "check_results": null\n}\n' % each for each in ("", '{\n      "mode": "managed"\n    }'))
+
+
+def test_destroy_of_the_profile_that_is_not_deployed_touches_nothing(world):
+    """Without PROFILE it is small's; the lake has one name in both."""
+    world.change(buckets=["some-project-beatlytica-state", "some-project-beatlytica-lake"], other_state=STATE)
+    for lake in ("keep", "delete"):
+        printed = world.run("destroy", code=1, stdin="some-project-beatlytica-lake\n", LAKE=lake)
+        assert "make destroy PROJECT=some-project PROFILE=scale" in printed
+    assert world.calls(r"storage cat gs://some-project-beatlytica-state/scale/default.tfstate")
+    # A deployment that stopped half-way in the wrong profile: it may go, the lake may not.
+    world.change(state=["module.network"])
+    assert "uses the lake" in world.run("destroy", code=1, stdin="some-project-beatlytica-lake\n", LAKE="delete")
+    assert not world.calls(r"storage rm|terraform .* destroy|ssh")
+    world.change(fail={r"storage cat .*tfstate": 1})
+    assert "cannot be read" in world.run("destroy", code=1)
+    world.run("destroy")
+    # Nothing is left of either: the lake can still go.
+    world.change(other_state=EMPTY_STATE)
+    world.run("destroy", stdin="some-project-beatlytica-lake\n", LAKE="delete")
+    assert world.now["buckets"] == ["some-project-beatlytica-state"]
+
+
 def test_destroy_that_stops_half_way_goes_on(world):
     world.run("deploy")
     world.change(fail={r"terraform .* destroy": 1})
@@ -234,7 +264,7 @@ def test_nothing_to_destroy(world):
     assert "nothing of beatlytica is deployed" in world.run("destroy", code=1)
 
 
-def test_upgrade_and_rollback(world):
+def test_upgrade_and_rollback(world, versions):
     assert "make deploy PROJECT=some-project" in world.run("upgrade", code=1)
     world.run("deploy", TAG="one")
     world.run("upgrade", TAG="two")
@@ -247,13 +277,76 @@ def test_upgrade_and_rollback(world):
     assert "the registry has no" in world.run("rollback", code=1, TAG="never")
 
 
+def test_a_history_that_cannot_be_read_is_not_begun_anew(world):
+    world.run("deploy", TAG="one")
+    world.change(fail={r"gcloud storage cat": 1})
+    world.run("deploy", code=1, TAG="two")
+    assert world.now["history"] == ["one"]
+    world.run("deploy", TAG="two")
+    assert world.now["history"] == ["one", "two"]
+    world.change(fail={r"gcloud storage cat": 1})
+    assert "history/small cannot be read" in world.run("rollback", code=1, TAG="")
+
+
+def test_a_secret_whose_versions_cannot_be_listed_keeps_its_value(world):
+    world.run("deploy")
+    secrets = world.now["secrets"]
+    world.change(fail={r"gcloud secrets versions list": 1})
+    world.run("deploy", code=1)
+    assert world.now["secrets"] == secrets
+
+
+def test_a_history_ends_with_its_images(world):
+    world.run("deploy", TAG="one")
+    world.run("destroy")
+    assert world.now["history"] == [] and world.calls(r"storage rm gs://some-project-beatlytica-state/history/small")
+    world.run("deploy", TAG="two")
+    assert world.now["history"] == ["two"]
+
+
+def test_rollback_takes_everything_back(world, versions):
+    """Manifests, rules, DAGs and Terraform too, with the settings of this checkout, which is left as it is."""
+    world.change(outputs={**SCALE, "simulate": None})
+    for tag in ("one", "two"):
+        world.run("deploy", PROFILE="scale", TAG=tag)
+    settings = world.root / "terraform" / "environments" / "scale" / "terraform.tfvars"
+    settings.write_text("mine = true\n")
+    (world.root / "new").touch()
+    world.forget_calls()
+    world.run("rollback", PROFILE="scale", TAG="")
+    [applied] = world.calls(r"kubectl apply")
+    assert "rules of one" in applied["stdin"] and "rules of two" not in applied["stdin"]
+    assert [entry["settings"] for entry in world.calls(r"terraform .* apply")] == ["mine = true\n"]
+    assert versions("worktree", "list").count("\n") == 0 and versions("describe", "--tags") == "three" and (world.root / "new").exists()
+
+
+def test_rollback_to_what_is_checked_out_needs_no_other_checkout(world, versions):
+    head = versions("rev-parse", "--short=12", "HEAD")
+    for tag in (head, "two"):
+        world.run("deploy", TAG=tag)
+    world.forget_calls()
+    world.run("rollback", TAG="")
+    assert world.calls(rf"-chdir={world.root}/terraform/environments/small apply .*image_tag={head}")
+
+
+def test_rollback_to_what_is_no_commit_is_refused(world, versions):
+    """As with changes that were never committed: their images are there, and nothing else."""
+    tag = versions("rev-parse", "--short=12", "HEAD") + "-0123abcd"
+    for each in (tag, "two"):
+        world.run("deploy", TAG=each)
+    world.forget_calls()
+    printed = world.run("rollback", code=1, TAG="")
+    assert "is no commit that this repository has; nothing was changed" in printed and f"make deploy TAG={tag}" in printed
+    assert not world.calls(r"apply")
+
+
 def test_rollback_of_the_first(world):
     world.run("deploy", TAG="one")
     assert "nothing ran before one" in world.run("rollback", code=1, TAG="")
 
 
 @pytest.mark.parametrize("before", [["one", "two"], ["two"]])
-def test_rollback_after_an_upgrade_that_never_became_ready(world, before):
+def test_rollback_after_an_upgrade_that_never_became_ready(world, versions, before):
     for tag in before:
         world.run("deploy", TAG=tag)
     world.change(unready_probes=10**6)
@@ -300,6 +393,14 @@ def test_scale_with_managed_kafka(world):
     assert "Managed Service for Apache Kafka" in world.run("deploy", code=1, PROFILE="scale")
 
 
+@pytest.mark.parametrize("output", ["lake_url", "engine_account", "kafka", "airflow"])
+def test_scale_gets_no_empty_values(world, output):
+    """What Terraform does not tell is a failure."""
+    world.change(outputs={**SCALE, "simulate": None}, fail={rf"output -json {output}$": 1})
+    world.run("deploy", code=1, PROFILE="scale")
+    assert not [entry for entry in world.calls(r"kubectl apply") if entry["stdin"].strip()] or output == "airflow"
+
+
 def test_scale_with_brokers_of_ones_own(world):
     kafka = {"brokers": "one:9092", "security_protocol": "sasl_ssl", "sasl_mechanism": "SCRAM-SHA-512"}
     world.change(outputs={"secrets": ["beatlytica-kafka-username", "beatlytica-kafka-password"], "kafka": kafka, "simulate": None, "airflow": AIRFLOW_MACHINE})
@@ -342,6 +443,13 @@ def test_scale_is_destroyed_by_a_second_run(scaled):
     scaled.run("destroy", PROFILE="scale")
     in_order(scaled, [step for step in DESTROYED if "state rm" not in step])
     assert scaled.now["state"] == []
+
+
+@pytest.mark.parametrize("script", ["deploy", "status", "logs", "tunnel", "destroy"])
+def test_scale_asks_its_own_cluster_whatever_the_users_context_is(scaled, script):
+    scaled.run(script, PROFILE="scale", KUBECONFIG="/the/users")
+    calls = scaled.calls(r"get-credentials|^kubectl --namespace")
+    assert len(calls) > 1 and not [entry for entry in calls if not entry["kubeconfig"].startswith(str(scaled.temporary))], calls
 
 
 @pytest.mark.parametrize("call", [r"get-credentials", r"kubectl .* get statefulset"])

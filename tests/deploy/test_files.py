@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import kubernetes_validate
@@ -146,6 +147,31 @@ def test_who_deploys_may_do_what_terraform_does():
     assert set(needed.values()) <= set(documented)
 
 
+def test_whoever_opens_an_epoch_is_told_to_restart_the_engine():
+    """What it refused it goes on refusing."""
+    for name in ("operations.md", "runbooks/BeatlyticaPartitionRefused.md", "setup/debugging.md"):
+        text = (ROOT / "docs" / name).read_text()
+        recipes = [text[found.end() : found.end() + 300] for found in re.finditer("epoch open --topic", text)]
+        assert recipes and all(re.search("restart|step 6", recipe, re.IGNORECASE) for recipe in recipes), name
+
+
+#: Who encrypts what is made, as Google names its service agents.
+AGENTS = {
+    "google_storage_bucket": "gs-project-accounts", "google_bigquery_dataset": "bigquery-encryption", "google_compute_disk": "compute-system",
+    "google_artifact_registry_repository": "gcp-sa-artifactregistry", "google_secret_manager_secret": "gcp-sa-secretmanager",
+    "google_container_cluster": "container-engine-robot", "google_managed_kafka_cluster": "gcp-sa-managedkafka",
+    "google_composer_environment": "cloudcomposer-accounts", "google_compute_instance": "compute-system",
+}
+
+
+def test_every_agent_that_encrypts_is_given_the_key():
+    blocks = [block for path in (ROOT / "terraform").rglob("*.tf") for block in re.split(r"^(?=\w+ \")", path.read_text(), flags=re.MULTILINE)]
+    encrypted = {re.match(r'resource "(\w+)"', block)[1] for block in blocks if block.startswith("resource ") and "var.kms_key" in block}
+    assert encrypted == AGENTS.keys()
+    given = re.findall(r"@([\w-]+)", (ROOT / "docs" / "setup" / "gcp.md").read_text().split("## Your own encryption key")[1])
+    assert set(AGENTS.values()) <= set(given)
+
+
 def manifests():
     for path in sorted((ROOT / "infra" / "k8s").glob("*.yaml")):
         if path.name != "kustomization.yaml":
@@ -182,6 +208,18 @@ def test_git_ignores_the_settings_that_it_is_said_to():
     said = re.search(r"`(terraform/\S+)` \(git ignores it\)", (ROOT / "docs" / "setup" / "terraform.md").read_text())[1]
     for profile in ("small", "scale"):
         subprocess.run(["git", "-C", str(ROOT), "check-ignore", "--quiet", said.replace("small", profile)], check=True)
+
+
+@pytest.mark.parametrize("command", ["bin", "check", "fetch"])
+def test_a_download_of_prometheus_that_fails_is_a_failure_and_done_again(tmp_path, command):
+    script = tmp_path / "scripts" / "prometheus.sh"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts" / "prometheus.sh", script)
+    for name, code in (("apt-cache", 0), ("apt-get", 1)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    ended = subprocess.run([script, command], capture_output=True, text=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert ended.returncode != 0 and not (tmp_path / ".cache" / "prometheus" / ".complete").exists(), ended.stderr
 
 
 def test_scripts_are_clean():

@@ -8,12 +8,12 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import ROOT
+from conftest import COMPOSE, ROOT
 
 STANDINS = {
     "wget": 'echo "wget $*" >> "$CALLS"; echo "{\\"access_token\\": \\"the-token\\", \\"expires_in\\": 3599}"',
     "curl": 'echo "curl $*" >> "$CALLS"; cat >> "$CALLS.stdin"; echo "{\\"payload\\": {\\"data\\": \\"$SECRET\\"}}"',
-    "docker": 'echo "docker $* DATA=$DATA" >> "$CALLS"',
+    "docker": 'echo "docker $* DATA=$DATA" >> "$CALLS"; case "$*" in *"* config --services"*) echo "$ALL";; *"config --services"*) echo "$ON";; esac',
     "chown": 'echo "chown $*" >> "$CALLS"',
 }
 
@@ -37,7 +37,7 @@ def stack(tmp_path):
             env={
                 "PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "DATA": str(tmp_path / "data"), "STACK_FILES": str(files), "BEATLYTICA_TAG": "one",
                 "GOOGLE_CLOUD_PROJECT": "p", "SECRET_PREFIX": "beatlytica", "COMPOSE_PROFILES": "redpanda,observability,airflow",
-                "SECRET": base64.b64encode(b"hush").decode(), **environment,
+                "SECRET": base64.b64encode(b"hush").decode(), "ON": "engine\nredpanda", "ALL": "engine\nredpanda", **environment,
             },
         )
         assert ended.returncode == code, ended.stdout + ended.stderr
@@ -45,6 +45,7 @@ def stack(tmp_path):
 
     run.calls = lambda: calls.read_text()
     run.data = tmp_path / "data"
+    run.bin = folder
     return run
 
 
@@ -66,6 +67,23 @@ def test_another_version_has_another_folder(stack):
     assert "stack/two/infra/compose.yaml stop --timeout 60" in stack.calls()
 
 
+def test_what_was_switched_off_is_removed_before_the_rest_starts(stack):
+    """Compose by itself leaves it running."""
+    stack("up")
+    assert " rm " not in stack.calls()
+    stack("up", ALL="engine\nredpanda\nredpanda-topics\nsimulator")
+    lines = stack.calls().splitlines()
+    [removed] = [number for number, line in enumerate(lines) if " rm " in line]
+    assert "--profile * rm --stop --force redpanda-topics simulator DATA" in lines[removed] and " up " in lines[removed + 1]
+
+
+def test_nothing_is_removed_where_compose_does_not_say_what_is_on(stack):
+    compose = 'case "$*" in *"--profile * config"*) echo engine;; *config*) exit 1;; esac'
+    (stack.bin / "docker").write_text(f'#!/bin/sh\necho "docker $*" >> "$CALLS"\n{compose}\n')
+    stack("up", code=1)
+    assert " rm " not in stack.calls()
+
+
 def test_secrets_are_read_only_where_they_are_used(stack):
     stack("up", COMPOSE_PROFILES="redpanda")
     assert "curl" not in stack.calls()
@@ -81,11 +99,71 @@ def test_a_secret_without_a_value_is_said(stack):
     assert "docker" not in stack.calls()
 
 
-def test_the_machine_starts_the_stack_and_restarts_it_on_failure():
+def cloud_init():
     init = yaml.safe_load((ROOT / "terraform" / "modules" / "host" / "cloud-init.yaml").read_text())
-    files = {entry["path"]: entry["content"] for entry in init["write_files"]}
+    return {entry["path"]: entry["content"] for entry in init["write_files"]}, init["runcmd"]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Runs the machine's start script; calls that hold a word of `fails` fail. Gives the calls in order."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = cloud_init()[0]["/etc/beatlytica/start"]
+    for path in ("/mnt/disks/data", "/var/lib/beatlytica"):
+        assert path in script
+        script = script.replace(path, str(tmp_path / path[1:]))
+    for name in ("mountpoint", "blkid", "mkfs.ext4", "mount", "resize2fs", "docker", "docker-credential-gcr", "curl"):
+        text = 'echo "$name $*" >> "$CALLS"\ncase "$*" in ps*) echo one; echo two;; */beatlytica-stack) echo eu.pkg.dev/p/stack:tag;; *) echo answer;; esac\n'
+        (folder / name).write_text(f"#!/bin/sh\nname={name}\n{text}" 'for each in $FAILS; do case "$name $*" in *$each*) exit 1;; esac; done\n')
+        (folder / name).chmod(0o755)
+    calls = tmp_path / "calls"
+
+    def run(*fails, code=0):
+        calls.unlink(missing_ok=True)
+        environment = {"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "FAILS": " ".join(fails)}
+        ended = subprocess.run(["bash", "-c", script, "start", "up"], capture_output=True, text=True, env=environment)
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return calls.read_text().splitlines()
+
+    return run
+
+
+def index(calls, beginning):
+    [number] = [number for number, call in enumerate(calls) if call.startswith(beginning)]
+    return number
+
+
+def test_containers_that_docker_started_without_the_disk_are_stopped_before_it_is_mounted(machine):
+    calls = machine("mountpoint")
+    project = yaml.safe_load(COMPOSE.read_text())["name"]
+    assert index(calls, f"docker ps --quiet --filter label=com.docker.compose.project={project}") < index(calls, "docker stop one two") < index(calls, "mount -o")
+    assert calls[-1].startswith("docker run") and calls[-1].endswith("stack:tag up")
+    assert not [call for call in machine() if call.startswith(("docker stop", "mount -o"))], "the disk is there: they hold it"
+
+
+def test_a_new_disk_is_formatted_and_no_other(machine):
+    assert index(machine("mountpoint", "blkid"), "mkfs.ext4") < index(machine("mountpoint", "blkid"), "mount -o")
+    assert not [call for call in machine("mountpoint") if call.startswith("mkfs")]
+
+
+def test_the_file_system_grows_with_the_disk_at_a_boot_and_at_an_upgrade(machine):
+    calls = machine("mountpoint")
+    assert index(calls, "mount -o") < index(calls, "resize2fs /dev/disk/by-id/google-data") < index(calls, "docker run")
+    for calls in (machine(), machine("resize2fs")):
+        assert index(calls, "resize2fs") < index(calls, "docker run")
+
+
+@pytest.mark.parametrize("key", ["beatlytica-stack", "beatlytica-environment", "beatlytica-profiles"])
+def test_the_machine_starts_nothing_where_its_metadata_does_not_answer(machine, key):
+    """Without profiles the stack would remove every container."""
+    assert not [call for call in machine(key, code=1) if call.startswith("docker run")]
+
+
+def test_the_machine_starts_the_stack_and_restarts_it_on_failure():
+    files, commands = cloud_init()
     ended = subprocess.run(["shellcheck", "-"], input=files["/etc/beatlytica/start"], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
     unit = files["/etc/systemd/system/beatlytica.service"]
     assert "Restart=on-failure" in unit and "ExecReload=/bin/bash /etc/beatlytica/start up" in unit
-    assert ["systemctl start --no-block beatlytica.service"] == [line for line in init["runcmd"] if "start" in line]
+    assert ["systemctl start --no-block beatlytica.service"] == [line for line in commands if "start" in line]

@@ -45,7 +45,7 @@ def scaled_duration(text):
 
 def scaled_expression(expression):
     """An expression with all its times scaled."""
-    expression = re.sub(r"\[(\d+[smhd])\]", lambda found: f"[{scaled_duration(found[1])}]", expression)
+    expression = re.sub(r"(?:(?<=\[)|(?<=offset ))\d+[smhd]\b", lambda found: scaled_duration(found[0]), expression)
     for threshold, seconds in THRESHOLDS.items():
         expression = expression.replace(threshold, threshold.replace(str(seconds), f"{seconds / SCALE:g}"))
     return expression

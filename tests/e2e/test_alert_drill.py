@@ -123,6 +123,17 @@ def test_event_times_that_stand_still(broker, tmp_path):
             pass
 
 
+def test_a_broker_that_is_gone_takes_the_partitions_with_it(broker, tmp_path):
+    engine = Engine(broker, tmp_path / "engine", **QUICK, kafka__session_timeout="6s")
+    replay(broker, tmp_path, records(tmp_path), 1)
+    with engine.start("run"):
+        wait_until(lambda: committed(engine) > 0, "uploads", 60)
+        with watch(tmp_path, engine.port, "the broker is killed and does not come back", "BeatlyticaNoPartitions") as watching:
+            wait_until(lambda: watching.query("up == 1") and not watching.firing(), "quiet")
+            watching.began = time.time()
+            broker.kill()
+
+
 @quick
 def test_retention_that_passes_the_engine(broker, tmp_path):
     engine = Engine(broker, tmp_path / "engine", **QUICK)

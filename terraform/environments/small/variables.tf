@@ -128,7 +128,7 @@ variable "machine_type" {
 variable "data_gb" {
   type        = number
   default     = 30
-  description = "Size of the data disk."
+  description = "Size of the data disk; it may grow at any time, and never shrink."
 }
 
 variable "simulate" {

@@ -22,7 +22,8 @@ resource "google_monitoring_alert_policy" "nothing_written" {
   conditions {
     display_name = "No object written to ${var.bucket} for ${var.silence_minutes} minutes"
     condition_absent {
-      filter   = "resource.type = \"gcs_bucket\" AND resource.labels.bucket_name = \"${var.bucket}\" AND metric.type = \"storage.googleapis.com/api/request_count\" AND metric.labels.method = monitoring.regex.full_match(\"WriteObject|InsertObject.*\")"
+      # An engine that is refused asks again and again: only what succeeded is written.
+      filter   = "resource.type = \"gcs_bucket\" AND resource.labels.bucket_name = \"${var.bucket}\" AND metric.type = \"storage.googleapis.com/api/request_count\" AND metric.labels.method = monitoring.regex.full_match(\"WriteObject|InsertObject.*\") AND metric.labels.response_code = \"OK\""
       duration = "${var.silence_minutes * 60}s"
       aggregations {
         alignment_period     = "60s"

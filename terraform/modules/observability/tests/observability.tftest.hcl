@@ -17,6 +17,10 @@ run "nobody_to_tell_and_nothing_to_bill" {
     condition     = strcontains(google_monitoring_alert_policy.nothing_written.conditions[0].condition_absent[0].filter, "some-project-lake")
     error_message = "The alert watches the lake."
   }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.nothing_written.conditions[0].condition_absent[0].filter, "metric.labels.response_code = \"OK\"")
+    error_message = "A request that failed has written nothing."
+  }
 }
 
 run "a_budget_of_this_system_alone" {
