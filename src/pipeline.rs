@@ -38,7 +38,7 @@ use crate::kafka::gate::{Gate, MemoryBudget, Waker};
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::{self, Feed, Reader};
 use crate::kafka::{Log, TopicPartition, token};
-use crate::lake::chain::{Chain, check_layout};
+use crate::lake::chain::Chain;
 use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
