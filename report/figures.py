@@ -47,14 +47,18 @@ class Figures:
         )[0]
 
     def popular_songs(self, places):
-        """Songs by plays that count, over the newest 28 days."""
+        """Songs by plays that count, over the newest 28 days, and the best of their places in these days' charts."""
+        # Not from the daily charts: those leave out what a song was played on days on which it was behind the last place.
         return self.rows(
-            """select row_number() over (order by sum(charted_plays) desc, artist, song) as place, artist, song,
-              sum(charted_plays)::bigint as plays, min(peak_rank) as best_day
-            from marts.chart_daily
-            where rule_set = 'plain' and chart_date <= current_date
-              and chart_date > (select max(chart_date) from marts.chart_daily where chart_date <= current_date) - 28
-            group by artist, song order by place limit ?""", places,
+            """select row_number() over (order by sum(units.charted_plays) desc, songs.artistName, songs.title) as place,
+              songs.artistName as artist, songs.title as song, sum(units.charted_plays)::bigint as plays, min(ranks.position) as best_day
+            from charts.chart_day_units as units
+            join core.dim_songs as songs on songs.songKey = units.song_key
+            left join charts.chart_day_ranks as ranks
+              on ranks.rule_set = units.rule_set and ranks.chart_date = units.chart_date and ranks.song_key = units.song_key
+            where units.rule_set = 'plain' and units.chart_date <= current_date
+              and units.chart_date > (select max(chart_date) from charts.chart_day_units where chart_date <= current_date) - 28
+            group by units.song_key, songs.artistName, songs.title order by place limit ?""", places,
         )
 
     def plays_by_day(self):
