@@ -51,9 +51,10 @@ def demo(tmp_path_factory):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def build(marts, folder):
+def build(marts, folder, **environment):
     """Builds the report; gives the folder."""
-    subprocess.run([sys.executable, ROOT / "report" / "build.py", marts, folder], check=True, timeout=120, stdout=subprocess.DEVNULL)
+    command = [sys.executable, ROOT / "report" / "build.py", marts, folder]
+    subprocess.run(command, env=os.environ | environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
     return folder
 
 
@@ -204,6 +205,11 @@ def test_a_listen_of_2099_changes_no_page(demo, tmp_path):
     )
     assert len(dated) >= 17
     assert contents(build(marts, tmp_path / "future")) == contents(build(demo[1], tmp_path / "today"))
+
+
+def test_days_are_utcs_wherever_the_report_is_made(demo, tmp_path):
+    west, east = (contents(build(demo[1], tmp_path / zone, TZ=zone)) for zone in ("America/New_York", "UTC"))
+    assert west == east
 
 
 def test_groups_too_small_to_show_are_said_to_be(demo, visit, tmp_path):
