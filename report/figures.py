@@ -35,6 +35,10 @@ class Figures:
         found = self.db.execute(query, values).fetchone()
         return found and found[0]
 
+    def today(self):
+        """The day, UTC."""
+        return self.value("select current_date")
+
     # Popular songs
 
     def totals(self):

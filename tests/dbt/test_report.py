@@ -212,6 +212,22 @@ def test_days_are_utcs_wherever_the_report_is_made(demo, tmp_path):
     assert west == east
 
 
+def test_what_is_over_is_said_to_be_by_todays_date(demo, visit, tmp_path):
+    def said(folder):
+        return [visit(name, folder=folder).locator(".lead").inner_text() for name in ("charts", "wrapped")]
+
+    running = said(build(demo[1], tmp_path / "running"))
+    assert "the week is not over" in running[0] and "so far" in running[1]
+    # Their newest play is none of the week's last day, too: the service was away.
+    over = said(build(changed(
+        demo, tmp_path,
+        *(f"update marts.{name} set week_start = week_start - 70" for name in ("chart_weekly", "artist_chart_weekly")),
+        *(f"update marts.{name} set year = year - 3" for name in ("wrapped_global", "wrapped_user")),
+        "update core.play_hours set event_date = event_date - 80",
+    ), tmp_path / "over"))
+    assert "not over" not in over[0] and "so far" not in over[1] and over[1].startswith("Of all listeners")
+
+
 def test_groups_too_small_to_show_are_said_to_be(demo, visit, tmp_path):
     folder = build(changed(demo, tmp_path, "delete from marts.demographics", "delete from marts.chart_weekly"), tmp_path / "site")
     page = visit("demographics", folder=folder)
