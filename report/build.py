@@ -59,9 +59,9 @@ def users(figures):
     return {
         "daily": of_all(daily), "weekly": of_all(weekly), "monthly": of_all(monthly), "retention": retention,
         "states": (states := figures.states(12)),
-        "daily_chart": charts.days([{"day": row["period"], "users": row["users"]} for row in of_all(daily)], "users", "active users"),
-        "weekly_chart": charts.levels(by_level(weekly), "%-d %b"),
-        "states_chart": charts.bars(states, "state", "users"),
+        "daily_chart": daily and charts.days([{"day": row["period"], "users": row["users"]} for row in of_all(daily)], "users", "active users"),
+        "weekly_chart": weekly and charts.levels(by_level(weekly), "%-d %b"),
+        "states_chart": states and charts.bars(states, "state", "users"),
         "retention_chart": retention and cohorts(retention),
     }
 
@@ -102,7 +102,7 @@ def wrapped(figures):
         "year": year, "is_over": year < figures.today().year, "totals": figures.year_totals(year), "songs": songs, "artists": artists,
         "listeners": figures.year_listeners(year), "hours": hours,
         "artists_chart": charts.bars(artists, "artist", "counted_plays"),
-        "hours_chart": charts.steps(hours, "from_hours", "listeners", "hours listened, from", "listeners"),
+        "hours_chart": hours and charts.steps(hours, "from_hours", "listeners", "hours listened, from", "listeners"),
     }
 
 

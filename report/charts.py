@@ -67,10 +67,12 @@ def bars(rows, name, value, format=",d"):
 
 def shades(rows, x, y, value, x_title, y_order=None, format=",d"):
     """A field of squares, stronger for more."""
+    # Where all are of one value there are no steps to explain, and they would be drawn infinitely wide.
+    legend = alt.Legend(format=format, title=None) if len({row[value] for row in rows}) > 1 else None
     chart = alt.Chart(data(rows)).mark_rect(stroke="var(--paper)", strokeWidth=2).encode(
         x=alt.X(f"{x}:O", title=x_title, axis=alt.Axis(labelAngle=0, labelOverlap=True, domain=False)),
         y=alt.Y(f"{y}:O", title=None, sort=y_order or "ascending"),
-        color=alt.Color(f"{value}:Q", scale=alt.Scale(type="quantize", range=SHADES), legend=alt.Legend(format=format, title=None)),
+        color=alt.Color(f"{value}:Q", scale=alt.Scale(type="quantize", range=SHADES), legend=legend),
     )
     return drawn(chart)
 

@@ -10,6 +10,14 @@ RULES = "billboard-2026"
 DAYS = {2: "Mon", 3: "Tue", 4: "Wed", 5: "Thu", 6: "Fri", 7: "Sat", 1: "Sun"}
 
 
+def shown(name, value):
+    """A value as pages and charts have it."""
+    if value is None and name in ("artist", "song"):
+        # Some plays lack one or both.
+        return "unknown"
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
 class Figures:
     """Figures of the marts in an open DuckDB database."""
 
@@ -26,10 +34,7 @@ class Figures:
     def rows(self, query, *values):
         result = self.db.execute(query, values)
         names = [column[0] for column in result.description]
-        return [
-            {name: value.isoformat() if isinstance(value, datetime.date) else value for name, value in zip(names, row, strict=True)}
-            for row in result.fetchall()
-        ]
+        return [{name: shown(name, value) for name, value in zip(names, row, strict=True)} for row in result.fetchall()]
 
     def value(self, query, *values):
         found = self.db.execute(query, values).fetchone()
@@ -130,8 +135,9 @@ class Figures:
 
     def funnel(self):
         return self.rows(
-            """select sum(guests)::bigint as guests, sum(registered)::bigint as registered, sum(paid)::bigint as paid,
-              sum(downgraded)::bigint as downgraded, sum(cancelled)::bigint as cancelled
+            """select coalesce(sum(guests), 0)::bigint as guests, coalesce(sum(registered), 0)::bigint as registered,
+              coalesce(sum(paid), 0)::bigint as paid, coalesce(sum(downgraded), 0)::bigint as downgraded,
+              coalesce(sum(cancelled), 0)::bigint as cancelled
             from marts.funnel
             where event_date <= current_date and event_date > (select max(event_date) from marts.funnel where event_date <= current_date) - 28"""
         )[0]

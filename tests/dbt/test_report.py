@@ -7,16 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import DESK, PHONE, chromium
-from harness import Process, free_ports, wait_until
+from harness import Engine, Process, free_ports, replay, wait_until
+from tables import TABLES
 from truth import connect
 
-from project import ROOT
+from project import ROOT, Project
 
 PAGES = ["index", "users", "demographics", "charts", "wrapped"]
 HOSTILE = """</text></svg><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>&amp; "it's" """.strip()
@@ -233,6 +235,30 @@ def test_groups_too_small_to_show_are_said_to_be(demo, visit, tmp_path):
     page = visit("demographics", folder=folder)
     assert "No group of listeners is large enough" in page.locator("main").inner_text() and page.locator("section").count() == 0
     assert "No play counts" in visit("charts", folder=folder).locator("main").inner_text()
+
+
+def test_plays_of_nobody_make_every_page(broker, visit, tmp_path):
+    """A lake whose events name no listener and no session, and some no song or artist."""
+    plays, now = tmp_path / "plays.jsonl", int(time.time() * 1000)
+    tracks = [{"artist": "A", "song": "S"}, {"artist": "A", "song": "S"}, {"artist": "Songless"}, {"song": "Artistless"}]
+    plays.write_text("".join(json.dumps({"ts": now - 1000, "duration": 200.0, "level": "paid", **track}) + "\n" for track in tracks))
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.touch()
+    replay(broker, tmp_path, {table: [plays if table == "listen_events" else nothing] for table in TABLES}, 1)
+    engine = Engine(broker, tmp_path / "engine")
+    engine.start("run", "--exit-at-end").succeed(120)
+    for table in TABLES:
+        broker.delete_topic(table)
+    project = Project(engine.lake, tmp_path / "marts")
+    project.run("build")
+    folder = build(project.database, tmp_path / "site")
+    pages = {name: visit(name, folder=folder) for name in PAGES}
+    texts = {name: page.locator("main").inner_text() for name, page in pages.items()}
+    assert "No event says whose it is" in texts["users"] and "No group of listeners" in texts["demographics"]
+    assert not [name for name, text in texts.items() if "None" in text or "null" in text]
+    rows = [row.inner_text().split() for row in pages["charts"].locator("section").first.locator("tbody tr").all()]
+    assert sorted(" ".join(row[2:4]) for row in rows) == ["Artistless unknown", "S A", "unknown Songless"]
+    assert "unknown" in pages["wrapped"].locator("svg text").all_text_contents()
 
 
 NIGHTLY = ("retention_cohorts", "conversion", "wrapped_user", "wrapped_global")
