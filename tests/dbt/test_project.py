@@ -84,6 +84,19 @@ def test_every_model_of_tables_has_a_tested_key(late):
             assert name in tested, name
 
 
+def test_what_holds_every_day_of_the_lake_has_no_partitions_by_day(tmp_path):
+    """BigQuery writes 4,000 at once and keeps 10,000: the calendar bounds the other tables, and a list of hours what a run changes."""
+    project = Project(tmp_path, tmp_path, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p")
+    project.run("parse")
+    models = {node["name"]: node for node in project.manifest()["nodes"].values() if node["resource_type"] == "model"}
+    assert models["events"]["config"]["partition_by"]["field"] == "event_date"
+    assert "partition_by" not in models["lake_objects"]["config"]
+    hours = yaml.safe_load((DBT / "dbt_project.yml").read_text())["vars"]["max_listed_hours"]
+    for name, node in models.items():
+        spec = node["config"].get("meta", {}).get("replaces", {})
+        assert hours * (1 + spec.get("back", 0) + spec.get("forward", 0)) <= 4000, name
+
+
 def test_every_relation_lies_in_a_dataset_that_terraform_makes(tmp_path):
     """Under a name of one's own, too: dbt may make no dataset."""
     project = Project(tmp_path, tmp_path, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p", BEATLYTICA_DATASET="music_2")
