@@ -10,6 +10,12 @@
     {% do exceptions.raise_compiler_error(
       "BEATLYTICA__LAKE__URL is not set: name the lake, e.g. file:///data/lake (DuckDB) or gs://bucket/prefix (BigQuery)") %}
   {% endif %}
+  {#- sources.yml can decode nothing, and where DuckDB writes a path in another way, names of files are cut at the wrong place. -#}
+  {% if execute and target.type == 'duckdb' and modules.re.search("/[.]{0,2}(/|$)|[%*?'\\[\\]]", lake_root()) %}
+    {% do exceptions.raise_compiler_error(
+      "BEATLYTICA__LAKE__URL names the folder " ~ lake_root() ~ ": dbt takes it as it is written, so it can hold no %, *, ?, ', [ or ], and "
+      ~ "no //, /./ or /../. Write a space as a space, not as %20; give a folder that has one of the others in its name a link without") %}
+  {% endif %}
 {% endmacro %}
 
 {# A file's name as the ledger gives it, below the lake's root. #}
