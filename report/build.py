@@ -59,9 +59,9 @@ def users(figures):
     return {
         "daily": of_all(daily), "weekly": of_all(weekly), "monthly": of_all(monthly), "retention": retention,
         "states": (states := figures.states(12)),
-        "daily_chart": charts.days([{"day": row["period"], "users": row["users"]} for row in of_all(daily)], "users", "active users"),
-        "weekly_chart": charts.levels(by_level(weekly), "%-d %b"),
-        "states_chart": charts.bars(states, "state", "users"),
+        "daily_chart": daily and charts.days([{"day": row["period"], "users": row["users"]} for row in of_all(daily)], "users", "active users"),
+        "weekly_chart": weekly and charts.levels(by_level(weekly), "%-d %b"),
+        "states_chart": states and charts.bars(states, "state", "users"),
         "retention_chart": retention and cohorts(retention),
     }
 
@@ -84,8 +84,9 @@ def weekly(figures):
     songs, climb = figures.chart(week, 40), figures.climb(week, 10, WEEKS_SHOWN)
     first = next(row["key"] for row in climb if row["chart_rank"] == 1 and row["week"] == week.isoformat())
     artists = figures.artists(week, 15)
+    last_day = week + datetime.timedelta(days=6)
     return {
-        "week": week, "last_day": week + datetime.timedelta(days=6), "songs": songs, "artists": artists, "climb": climb,
+        "week": week, "last_day": last_day, "is_over": last_day < figures.today(), "songs": songs, "artists": artists, "climb": climb,
         "climb_chart": charts.places(climb, first),
         "artists_chart": charts.bars(artists, "artist", "points"),
     }
@@ -98,10 +99,10 @@ def wrapped(figures):
     songs, artists = figures.year_list(year, "song", 10), figures.year_list(year, "artist", 10)
     hours = figures.year_hours(year)
     return {
-        "year": year, "totals": figures.year_totals(year), "songs": songs, "artists": artists, "listeners": figures.year_listeners(year),
-        "hours": hours,
+        "year": year, "is_over": year < figures.today().year, "totals": figures.year_totals(year), "songs": songs, "artists": artists,
+        "listeners": figures.year_listeners(year), "hours": hours,
         "artists_chart": charts.bars(artists, "artist", "counted_plays"),
-        "hours_chart": charts.steps(hours, "from_hours", "listeners", "hours listened, from", "listeners"),
+        "hours_chart": hours and charts.steps(hours, "from_hours", "listeners", "hours listened, from", "listeners"),
     }
 
 

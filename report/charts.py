@@ -35,7 +35,8 @@ def data(rows):
 def days(rows, name, title):
     """A value for each day."""
     base = alt.Chart(data(rows)).encode(
-        x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=6)),
+        # Days are UTC's, wherever the report is made.
+        x=alt.X("day:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%-d %b", tickCount=6)),
         y=alt.Y(f"{name}:Q", title=title, axis=alt.Axis(tickCount=4, tickMinStep=1, format=",d")),
     )
     line = base.mark_line(color=ACCENT, strokeWidth=2, point={"size": 12, "color": ACCENT, "filled": True})
@@ -44,7 +45,7 @@ def days(rows, name, title):
 
 def levels(rows, format):
     """Active users by level, stacked, for each period."""
-    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr=f"timeFormat(toDate(datum.value), '{format}')")
+    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr=f"utcFormat(toDate(datum.value), '{format}')")
     chart = alt.Chart(data(rows)).mark_bar().encode(
         x=alt.X("period:O", title=None, axis=axis),
         y=alt.Y("users:Q", title="active users", axis=alt.Axis(tickCount=4, tickMinStep=1, format=",d")),
@@ -66,17 +67,19 @@ def bars(rows, name, value, format=",d"):
 
 def shades(rows, x, y, value, x_title, y_order=None, format=",d"):
     """A field of squares, stronger for more."""
+    # Where all are of one value there are no steps to explain, and they would be drawn infinitely wide.
+    legend = alt.Legend(format=format, title=None) if len({row[value] for row in rows}) > 1 else None
     chart = alt.Chart(data(rows)).mark_rect(stroke="var(--paper)", strokeWidth=2).encode(
         x=alt.X(f"{x}:O", title=x_title, axis=alt.Axis(labelAngle=0, labelOverlap=True, domain=False)),
         y=alt.Y(f"{y}:O", title=None, sort=y_order or "ascending"),
-        color=alt.Color(f"{value}:Q", scale=alt.Scale(type="quantize", range=SHADES), legend=alt.Legend(format=format, title=None)),
+        color=alt.Color(f"{value}:Q", scale=alt.Scale(type="quantize", range=SHADES), legend=legend),
     )
     return drawn(chart)
 
 
 def places(rows, first):
     """Places over weeks, a line for each song; `first` of them in colour."""
-    weeks = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr="timeFormat(toDate(datum.value), '%-d %b')")
+    weeks = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr="utcFormat(toDate(datum.value), '%-d %b')")
     ranks = alt.Axis(values=[1, 2, 3, 5, 10, 20, 50, 100, 200])
     shown = [{**row, "leads": row["key"] == first} for row in rows]
     base = alt.Chart(data(shown)).encode(

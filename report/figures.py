@@ -10,6 +10,14 @@ RULES = "billboard-2026"
 DAYS = {2: "Mon", 3: "Tue", 4: "Wed", 5: "Thu", 6: "Fri", 7: "Sat", 1: "Sun"}
 
 
+def shown(name, value):
+    """A value as pages and charts have it."""
+    if value is None and name in ("artist", "song"):
+        # Some plays lack one or both.
+        return "unknown"
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
 class Figures:
     """Figures of the marts in an open DuckDB database."""
 
@@ -26,14 +34,15 @@ class Figures:
     def rows(self, query, *values):
         result = self.db.execute(query, values)
         names = [column[0] for column in result.description]
-        return [
-            {name: value.isoformat() if isinstance(value, datetime.date) else value for name, value in zip(names, row, strict=True)}
-            for row in result.fetchall()
-        ]
+        return [{name: shown(name, value) for name, value in zip(names, row, strict=True)} for row in result.fetchall()]
 
     def value(self, query, *values):
         found = self.db.execute(query, values).fetchone()
         return found and found[0]
+
+    def today(self):
+        """The day, UTC."""
+        return self.value("select current_date")
 
     # Popular songs
 
@@ -47,14 +56,18 @@ class Figures:
         )[0]
 
     def popular_songs(self, places):
-        """Songs by plays that count, over the newest 28 days."""
+        """Songs by plays that count, over the newest 28 days, and the best of their places in these days' charts."""
+        # Not from the daily charts: those leave out what a song was played on days on which it was behind the last place.
         return self.rows(
-            """select row_number() over (order by sum(charted_plays) desc, artist, song) as place, artist, song,
-              sum(charted_plays)::bigint as plays, min(peak_rank) as best_day
-            from marts.chart_daily
-            where rule_set = 'plain' and chart_date <= current_date
-              and chart_date > (select max(chart_date) from marts.chart_daily where chart_date <= current_date) - 28
-            group by artist, song order by place limit ?""", places,
+            """select row_number() over (order by sum(units.charted_plays) desc, songs.artistName, songs.title) as place,
+              songs.artistName as artist, songs.title as song, sum(units.charted_plays)::bigint as plays, min(ranks.position) as best_day
+            from charts.chart_day_units as units
+            join core.dim_songs as songs on songs.songKey = units.song_key
+            left join charts.chart_day_ranks as ranks
+              on ranks.rule_set = units.rule_set and ranks.chart_date = units.chart_date and ranks.song_key = units.song_key
+            where units.rule_set = 'plain' and units.chart_date <= current_date
+              and units.chart_date > (select max(chart_date) from charts.chart_day_units where chart_date <= current_date) - 28
+            group by units.song_key, songs.artistName, songs.title order by place limit ?""", places,
         )
 
     def plays_by_day(self):
@@ -122,8 +135,9 @@ class Figures:
 
     def funnel(self):
         return self.rows(
-            """select sum(guests)::bigint as guests, sum(registered)::bigint as registered, sum(paid)::bigint as paid,
-              sum(downgraded)::bigint as downgraded, sum(cancelled)::bigint as cancelled
+            """select coalesce(sum(guests), 0)::bigint as guests, coalesce(sum(registered), 0)::bigint as registered,
+              coalesce(sum(paid), 0)::bigint as paid, coalesce(sum(downgraded), 0)::bigint as downgraded,
+              coalesce(sum(cancelled), 0)::bigint as cancelled
             from marts.funnel
             where event_date <= current_date and event_date > (select max(event_date) from marts.funnel where event_date <= current_date) - 28"""
         )[0]

@@ -10,6 +10,12 @@
     {% do exceptions.raise_compiler_error(
       "BEATLYTICA__LAKE__URL is not set: name the lake, e.g. file:///data/lake (DuckDB) or gs://bucket/prefix (BigQuery)") %}
   {% endif %}
+  {#- sources.yml can decode nothing, and where DuckDB writes a path in another way, names of files are cut at the wrong place. -#}
+  {% if execute and target.type == 'duckdb' and modules.re.search("/[.]{0,2}(/|$)|[%*?'\\[\\]]", lake_root()) %}
+    {% do exceptions.raise_compiler_error(
+      "BEATLYTICA__LAKE__URL names the folder " ~ lake_root() ~ ": dbt takes it as it is written, so it can hold no %, *, ?, ', [ or ], and "
+      ~ "no //, /./ or /../. Write a space as a space, not as %20; give a folder with one of the others a link without it") %}
+  {% endif %}
 {% endmacro %}
 
 {# A file's name as the ledger gives it, below the lake's root. #}
@@ -45,8 +51,13 @@ substr({{ file_name }}, {{ lake_root() | length + 2 }})
   {{ return(columns[table]) }}
 {% endmacro %}
 
-{# The typed rows of a lake table, each with the object that holds it. `hourly`: its folders name the event hour. #}
+{#
+  The typed rows of a lake table, each with the object that holds it. `hourly`: its folders name the event hour. What of the lake there is
+  is looked at behind the ledger, so that no batch has objects which are not.
+#}
 {% macro lake_table(table, hourly=true) %}
+{% if execute and not has_lake_files(table, hourly) %}{{ return(lake_table_without_files(table, hourly)) }}{% endif -%}
+-- depends_on: {{ ref('lake_objects') }}
 select
   {%- for name, type in lake_columns(table) %}
   {% if type == 'timestamp' -%}
@@ -61,38 +72,47 @@ select
   cast(event_hour as bigint) as hour_of_day,
   {%- endif %}
   {{ object_name(file_name_column()) }} as lake_object
-from {{ lake_files(table, hourly) }}
+from {{ source('lake', table) }}
+{%- endmacro %}
+
+{#
+  The same of a table that no event has reached yet, which is no error. Reading it is one once it has an object: a model that is run
+  without this view would else take a batch and leave out its rows.
+#}
+{% macro lake_table_without_files(table, hourly) -%}
+select
+  {%- for name, type in lake_columns(table) %}
+  cast(null as {{ double_type() if type == 'double' else type }}) as {{ name }},
+  {%- endfor %}
+  event_date,
+  {%- if hourly %}
+  event_hour,
+  cast(extract(hour from event_hour) as bigint) as hour_of_day,
+  {%- endif %}
+  object_name as lake_object
+from {{ ref('lake_objects') }}
+where
+  case
+    when object_name like 'lake/v1/{{ table }}/%'
+      then cast(error(concat('build the view of {{ table }} anew: it has none of ', object_name)) as {{ boolean_type() }})
+    else false
+  end
 {%- endmacro %}
 
 {% macro file_name_column() %}{{ return('_file_name' if target.type == 'bigquery' else 'filename') }}{% endmacro %}
 
-{% macro lake_files(table, hourly) %}{{ return(adapter.dispatch('lake_files')(table, hourly)) }}{% endmacro %}
+{# Neither database reads files by a pattern that none fits: DuckDB refuses it, BigQuery makes no external table. #}
+{% macro has_lake_files(table, hourly) %}{{ return(adapter.dispatch('has_lake_files')(table, hourly)) }}{% endmacro %}
 
-{% macro bigquery__lake_files(table, hourly) %}{{ return(source('lake', table)) }}{% endmacro %}
-
-{# DuckDB refuses a pattern without a file; a table that no event has reached yet is empty, which is no error. #}
-{% macro duckdb__lake_files(table, hourly) %}
-  {%- if execute -%}
-    {%- set pattern = lake_root() ~ '/lake/v1/' ~ table ~ ('/*/*/*.parquet' if hourly else '/*/*.parquet') -%}
-    {%- if run_query("select count(*) from (select file from glob('" ~ pattern ~ "') limit 1)").rows[0][0] == 0 -%}
-      {{ return(duckdb_empty_files(table, hourly)) }}
-    {%- endif -%}
-  {%- endif -%}
-  {{ return(source('lake', table)) }}
+{% macro bigquery__has_lake_files(table, hourly) %}
+  {% set files = source('lake', table) %}
+  {{ return(adapter.get_relation(files.database, files.schema, files.identifier) is not none) }}
 {% endmacro %}
 
-{% macro duckdb_empty_files(table, hourly) -%}
-(
-  select
-  {%- for name, type in lake_columns(table) %}
-    cast(null as {{ 'timestamp with time zone' if type == 'timestamp' else type }}) as {{ name }},
-  {%- endfor %}
-    cast(null as date) as event_date,
-    {% if hourly %}cast(null as bigint) as event_hour,{% endif %}
-    cast(null as string) as filename
-  where false
-)
-{%- endmacro %}
+{% macro duckdb__has_lake_files(table, hourly) %}
+  {% set pattern = lake_root() ~ '/lake/v1/' ~ table ~ ('/*/*/*.parquet' if hourly else '/*/*.parquet') %}
+  {{ return(run_query("select count(*) from (select file from glob('" ~ pattern ~ "') limit 1)").rows[0][0] > 0) }}
+{% endmacro %}
 
 {#
   Where each chain ends in `lake_ranges`. A range is decided only after the receipt of the one before: what is new lies behind.

@@ -26,6 +26,7 @@
       {% do columns.append(name ~ ' ' ~ {'double': 'float64', 'bigint': 'int64', 'boolean': 'bool'}.get(type, type)) %}
     {% endfor %}
     {% set statement %}
+begin
 create or replace external table `{{ project }}`.`{{ dataset }}`.`{{ table }}` (
   {{ columns | join(',\n  ') }}
 )
@@ -35,7 +36,13 @@ options (
   uris = ['{{ root }}/lake/v1/{{ table }}/*'],
   hive_partition_uri_prefix = '{{ root }}/lake/v1/{{ table }}',
   require_hive_partition_filter = true
-)
+);
+exception when error then
+  -- Folders without an object, which the table will have with its first event: the models take it for empty.
+  if lower(@@error.message) not like '%without any associated files%' then
+    raise;
+  end if;
+end
     {% endset %}
     {% do statements.append(statement | trim) %}
   {% endfor %}

@@ -8,6 +8,8 @@
 
 {% macro double_type() %}{{ return('float64' if target.type == 'bigquery' else 'double') }}{% endmacro %}
 
+{% macro boolean_type() %}{{ return('bool' if target.type == 'bigquery' else 'boolean') }}{% endmacro %}
+
 {% macro json_text(document, path) %}{{ return(adapter.dispatch('json_text')(document, path)) }}{% endmacro %}
 {% macro duckdb__json_text(document, path) %}json_extract_string({{ document }}, '{{ path }}'){% endmacro %}
 {% macro bigquery__json_text(document, path) %}json_value({{ document }}, '{{ path }}'){% endmacro %}

@@ -17,6 +17,8 @@ def described(task):
         "pool": task.pool,
         "pool_slots": task.pool_slots,
         "retries": task.retries,
+        "retry_delay": task.retry_delay.total_seconds(),
+        "retry_backoff": bool(task.retry_exponential_backoff),
         "trigger_rule": task.trigger_rule,
         "alerts": bool(task.on_failure_callback),
         "outlets": [outlet.name for outlet in task.outlets],

@@ -236,8 +236,43 @@ def test_the_dataset_of_the_external_tables_is_made_only_where_there_is_none(tmp
         finally:
             server.shutdown()
     assert asked == ["/bigquery/v2/projects/emulated/datasets/beatlytica_lake/tables"]
-    assert printed.startswith("create or replace external table" if found else "create schema `emulated`.`beatlytica_lake`")
+    assert printed.startswith("begin\ncreate or replace external table" if found else "create schema `emulated`.`beatlytica_lake`")
     assert printed.count("create schema") == (not found) and printed.count("external table `emulated`.`beatlytica_lake`.") == 7
+
+
+#: What BigQuery answers where an external table by folders would have no object, and how a script goes on behind it.
+WITHOUT_FILES = re.compile(
+    r"begin\n(create or replace external table .*?\n\));\nexception when error then\n.*?"
+    r"lower\(@@error\.message\) not like '%(without any associated files)%' then\n    raise;\n  end if;\nend;\n", re.DOTALL,
+)
+
+
+def test_a_table_of_the_lake_that_no_event_has_reached_is_empty(tmp_path):
+    """BigQuery makes no external table without an object, so there is none; the others are read."""
+    made = [table for table in TABLES if table != "auth_events"]
+
+    class Handler(QuietHandler):
+        def do_GET(self):
+            listed = [{"tableReference": {"projectId": "emulated", "datasetId": "beatlytica_lake", "tableId": table}, "type": "EXTERNAL"}
+                      for table in made]
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps({"tables": listed if "/datasets/beatlytica_lake/" in self.path else []}).encode())
+
+    with serve(Handler) as server:
+        project = Project(tmp_path, tmp_path, profiles=HERE, **at(f"http://127.0.0.1:{server.server_port}"))
+        try:
+            project.run("compile", "--select", "stg_listen_events", "stg_auth_events")
+        finally:
+            server.shutdown()
+    compiled = {path.stem: path.read_text() for path in (tmp_path / "target" / "compiled").rglob("stg_*.sql")}
+    parsed = {name: sqlglot.parse_one(text, read="bigquery") for name, text in compiled.items()}
+    read = {name: {table.name for table in tree.find_all(sqlglot.exp.Table)} for name, tree in parsed.items()}
+    assert read == {"stg_listen_events": {"listen_events"}, "stg_auth_events": {"lake_objects"}}
+    assert "_file_name" not in compiled["stg_auth_events"], "a view's columns may not have this name"
+    ends = {tuple(tree.named_selects[-4:]) for tree in parsed.values()}
+    assert ends == {("event_date", "event_hour", "hour_of_day", "lake_object")}
 
 
 # Types of the lake's files as BigQuery reads them.
@@ -251,7 +286,10 @@ def test_the_external_tables_have_the_columns_of_the_lakes_files(bigquery, late)
     """The emulator has no external tables: the statements are parsed, but for the clause that the parser does not know."""
     clause = re.compile(r"with partition columns \(([^)]*)\)\n")
     partitions = {}
-    for statement in filter(str.strip, bigquery.lake_tables.split(";\n")):
+    refused = WITHOUT_FILES.findall(bigquery.lake_tables)
+    # That of the ledger has no folders, and nothing can be done without it.
+    assert len(refused) == 6 and {words for _, words in refused} == {"without any associated files"}
+    for statement in filter(str.strip, WITHOUT_FILES.sub(r"\1;\n", bigquery.lake_tables).split(";\n")):
         found = clause.search(statement)
         parsed = sqlglot.parse_one(clause.sub("", statement), read="bigquery")
         assert isinstance(parsed, sqlglot.exp.Create)

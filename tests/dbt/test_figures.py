@@ -1,6 +1,14 @@
 """Every mart's figures against SQL over the input files, written from what the figure means and not from the models."""
 
+import sys
+
 import pytest
+
+from project import ROOT
+
+sys.path.insert(0, str(ROOT / "report"))
+
+from figures import Figures  # noqa: E402
 
 # Plays with the time listened: until the session's next event of any table, at most the song's length (and an hour).
 PLAYS = """
@@ -108,6 +116,23 @@ def test_charts(db, mart, period, step):
               from ranks a join ranks b on a.rule_set = b.rule_set and a.artist = b.artist and a.song = b.song
                 and b.start <= a.start group by all) h using (rule_set, artist, song, start)""",
     )
+
+
+def test_the_reports_popular_songs(db):
+    """All plays that count, also of days on which a song had none of the chart's places."""
+    expected = db.execute(
+        """with newest as (select * from day_points where rule_set = 'plain' and day > (select max(day) from day_points) - 28),
+        placed as (select *, rank() over (partition by day order by points desc, charted desc, last, artist, song) as place from newest)
+        select artist, song, sum(charted)::bigint as plays, min(place) filter (place <= 200) as best_day
+        from placed group by all order by plays desc, artist, song limit 1000"""
+    ).fetchall()
+    db.execute("use built")
+    try:
+        found = Figures(db).popular_songs(1000)
+    finally:
+        db.execute("set search_path = 'memory.main'")
+    assert [row["place"] for row in found] == list(range(1, 1001))
+    assert [(row["artist"], row["song"], row["plays"], row["best_day"]) for row in found] == expected
 
 
 def test_artist_chart(db):

@@ -1,5 +1,6 @@
 """Increments against a rebuild: late data, a run that dies, a run after days off, two runs at once, parts of the project."""
 
+import shutil
 import signal
 
 import duckdb
@@ -162,6 +163,19 @@ def test_two_runs_at_once_change_what_one_changes(late):
         child.send_signal(signal.SIGCONT)
     assert "lock" in printed
     assert child.wait(300) == 0, output.read_text()[-3000:]
+    assert differences(project, late.rebuilt) == {}
+
+
+def test_objects_of_a_table_that_was_without_files_are_not_left_out(late, tmp_path):
+    """A view that was built before a table had its first object knows of none."""
+    shutil.copytree(late.engine.lake, tmp_path / "lake")
+    shutil.rmtree(tmp_path / "lake" / "lake" / "v1" / "status_change_events")
+    project = late.behind("unseen")
+    project.environment["BEATLYTICA__LAKE__URL"] = (tmp_path / "lake").as_uri()
+    project.run("run", "--select", "lake", "staging")
+    project.environment["BEATLYTICA__LAKE__URL"] = late.engine.lake.as_uri()
+    assert "build the view of status_change_events anew" in project.run("run", "--select", "events", code=1)
+    project.run("run")
     assert differences(project, late.rebuilt) == {}
 
 

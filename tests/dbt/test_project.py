@@ -84,6 +84,34 @@ def test_every_model_of_tables_has_a_tested_key(late):
             assert name in tested, name
 
 
+def test_a_lakes_address_that_dbt_would_take_for_another_is_refused(tmp_path):
+    project = Project(tmp_path, tmp_path / "marts")
+    for url in ("my%20lake", "a//lake", "a/../lake", "it's", "lake[1]"):
+        project.environment["BEATLYTICA__LAKE__URL"] = f"file:///data/{url}"
+        assert f"names the folder /data/{url}" in project.run("run", "--select", "lake_applied", code=2)
+
+
+def test_a_lakes_folder_may_have_a_space_in_its_name(late, tmp_path):
+    (tmp_path / "my lake").symlink_to(late.engine.lake)
+    project = Project(tmp_path, tmp_path / "marts", BEATLYTICA__LAKE__URL=f"file://{tmp_path}/my lake/")
+    project.run("run", "--select", "lake", "stg_listen_events")
+    with project.connect() as db:
+        assert db.execute("select count(*) from staging.stg_listen_events semi join lake.lake_objects on lake_object = object_name").fetchone()[0] > 0
+
+
+def test_what_holds_every_day_of_the_lake_has_no_partitions_by_day(tmp_path):
+    """BigQuery writes 4,000 at once and keeps 10,000: the calendar bounds the other tables, and a list of hours what a run changes."""
+    project = Project(tmp_path, tmp_path, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p")
+    project.run("parse")
+    models = {node["name"]: node for node in project.manifest()["nodes"].values() if node["resource_type"] == "model"}
+    assert models["events"]["config"]["partition_by"]["field"] == "event_date"
+    assert "partition_by" not in models["lake_objects"]["config"]
+    hours = yaml.safe_load((DBT / "dbt_project.yml").read_text())["vars"]["max_listed_hours"]
+    for name, node in models.items():
+        spec = node["config"].get("meta", {}).get("replaces", {})
+        assert hours * (1 + spec.get("back", 0) + spec.get("forward", 0)) <= 4000, name
+
+
 def test_every_relation_lies_in_a_dataset_that_terraform_makes(tmp_path):
     """Under a name of one's own, too: dbt may make no dataset."""
     project = Project(tmp_path, tmp_path, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p", BEATLYTICA_DATASET="music_2")

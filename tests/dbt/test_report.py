@@ -7,16 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import DESK, PHONE, chromium
-from harness import Process, free_ports, wait_until
+from harness import Engine, Process, free_ports, replay, wait_until
+from tables import TABLES
 from truth import connect
 
-from project import ROOT
+from project import ROOT, Project
 
 PAGES = ["index", "users", "demographics", "charts", "wrapped"]
 HOSTILE = """</text></svg><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>&amp; "it's" """.strip()
@@ -51,9 +53,10 @@ def demo(tmp_path_factory):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def build(marts, folder):
+def build(marts, folder, **environment):
     """Builds the report; gives the folder."""
-    subprocess.run([sys.executable, ROOT / "report" / "build.py", marts, folder], check=True, timeout=120, stdout=subprocess.DEVNULL)
+    command = [sys.executable, ROOT / "report" / "build.py", marts, folder]
+    subprocess.run(command, env=os.environ | environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
     return folder
 
 
@@ -63,10 +66,12 @@ def report(demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     marts = shutil.copy(demo[1], folder / "hostile.duckdb")
     with duckdb.connect(str(marts)) as db:
-        for table in ("chart_weekly", "artist_chart_weekly", "chart_daily", "wrapped_global"):
+        for table in ("chart_weekly", "artist_chart_weekly", "wrapped_global"):
             column = "place" if table == "wrapped_global" else "chart_rank"
             named = "artist = $1" if table == "artist_chart_weekly" else "artist = $1, song = $1"
             db.execute(f"update marts.{table} set {named} where {column} = 1", [HOSTILE])
+        most_played = "select song_key from charts.chart_day_units where rule_set = 'plain' group by all order by sum(charted_plays) desc limit 1"
+        db.execute(f"update core.dim_songs set artistName = $1, title = $1 where songKey = ({most_played})", [HOSTILE])
     return build(marts, folder / "site")
 
 
@@ -188,7 +193,7 @@ def test_a_listen_of_2099_changes_no_page(demo, tmp_path):
     with duckdb.connect(str(demo[1]), read_only=True) as db:
         dated = dict(db.execute(
             """select table_schema || '.' || table_name, arg_max(column_name, ordinal_position) from information_schema.columns
-            where (table_schema = 'marts' or table_name = 'play_hours')
+            where (table_schema = 'marts' or table_name in ('play_hours', 'chart_day_units', 'chart_day_ranks'))
               and column_name in ('event_date', 'chart_date', 'week_start', 'month_start', 'cohort_week', 'year') group by all"""
         ).fetchall())
     future = lambda column: "2099" if column == "year" else "date '2099-01-02'"
@@ -200,8 +205,29 @@ def test_a_listen_of_2099_changes_no_page(demo, tmp_path):
         "insert into core.dim_users select * replace (date '2099-01-02' as rowActivationDate, -1 as userId) from core.dim_users limit 1",
         "insert into marts.retention_cohorts select * replace (3770 as weeks_later) from marts.retention_cohorts where weeks_later = 0",
     )
-    assert len(dated) >= 15
+    assert len(dated) >= 17
     assert contents(build(marts, tmp_path / "future")) == contents(build(demo[1], tmp_path / "today"))
+
+
+def test_days_are_utcs_wherever_the_report_is_made(demo, tmp_path):
+    west, east = (contents(build(demo[1], tmp_path / zone, TZ=zone)) for zone in ("America/New_York", "UTC"))
+    assert west == east
+
+
+def test_what_is_over_is_said_to_be_by_todays_date(demo, visit, tmp_path):
+    def said(folder):
+        return [visit(name, folder=folder).locator(".lead").inner_text() for name in ("charts", "wrapped")]
+
+    running = said(build(demo[1], tmp_path / "running"))
+    assert "the week is not over" in running[0] and "so far" in running[1]
+    # Their newest play is none of the week's last day, too: the service was away.
+    over = said(build(changed(
+        demo, tmp_path,
+        *(f"update marts.{name} set week_start = week_start - 70" for name in ("chart_weekly", "artist_chart_weekly")),
+        *(f"update marts.{name} set year = year - 3" for name in ("wrapped_global", "wrapped_user")),
+        "update core.play_hours set event_date = event_date - 80",
+    ), tmp_path / "over"))
+    assert "not over" not in over[0] and "so far" not in over[1] and over[1].startswith("Of all listeners")
 
 
 def test_groups_too_small_to_show_are_said_to_be(demo, visit, tmp_path):
@@ -209,6 +235,30 @@ def test_groups_too_small_to_show_are_said_to_be(demo, visit, tmp_path):
     page = visit("demographics", folder=folder)
     assert "No group of listeners is large enough" in page.locator("main").inner_text() and page.locator("section").count() == 0
     assert "No play counts" in visit("charts", folder=folder).locator("main").inner_text()
+
+
+def test_plays_of_nobody_make_every_page(broker, visit, tmp_path):
+    """A lake whose events name no listener and no session, and some no song or artist."""
+    plays, now = tmp_path / "plays.jsonl", int(time.time() * 1000)
+    tracks = [{"artist": "A", "song": "S"}, {"artist": "A", "song": "S"}, {"artist": "Songless"}, {"song": "Artistless"}]
+    plays.write_text("".join(json.dumps({"ts": now - 1000, "duration": 200.0, "level": "paid", **track}) + "\n" for track in tracks))
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.touch()
+    replay(broker, tmp_path, {table: [plays if table == "listen_events" else nothing] for table in TABLES}, 1)
+    engine = Engine(broker, tmp_path / "engine")
+    engine.start("run", "--exit-at-end").succeed(120)
+    for table in TABLES:
+        broker.delete_topic(table)
+    project = Project(engine.lake, tmp_path / "marts")
+    project.run("build")
+    folder = build(project.database, tmp_path / "site")
+    pages = {name: visit(name, folder=folder) for name in PAGES}
+    texts = {name: page.locator("main").inner_text() for name, page in pages.items()}
+    assert "No event says whose it is" in texts["users"] and "No group of listeners" in texts["demographics"]
+    assert not [name for name, text in texts.items() if "None" in text or "null" in text]
+    rows = [row.inner_text().split() for row in pages["charts"].locator("section").first.locator("tbody tr").all()]
+    assert sorted(" ".join(row[2:4]) for row in rows) == ["Artistless unknown", "S A", "unknown Songless"]
+    assert "unknown" in pages["wrapped"].locator("svg text").all_text_contents()
 
 
 NIGHTLY = ("retention_cohorts", "conversion", "wrapped_user", "wrapped_global")
@@ -224,7 +274,7 @@ def test_nightly_marts_that_are_not_built_yet_are_named(demo, visit, tmp_path):
 
 def test_a_page_that_cannot_be_made_leaves_all_as_they_were(demo, tmp_path):
     before = contents(build(demo[1], tmp_path / "site"))
-    marts = changed(demo, tmp_path, "delete from marts.chart_daily", "drop table marts.artist_chart_weekly")
+    marts = changed(demo, tmp_path, "delete from charts.chart_day_units", "drop table marts.artist_chart_weekly")
     with pytest.raises(subprocess.CalledProcessError):
         build(marts, tmp_path / "site")
     assert contents(tmp_path / "site") == before

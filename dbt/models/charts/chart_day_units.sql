@@ -21,9 +21,16 @@ counted as (
     plays.artist_key,
     plays.level,
     plays.ts,
+    -- Whom no play names is told apart by the session; where there is none either, nothing says that two plays are of one.
+    plays.user_id is null and plays.session_id is null as is_of_nobody,
     row_number() over (
       partition by
-        limits.min_listened_ms, limits.max_plays_per_listener_day, plays.event_date, plays.song_key, plays.user_id
+        limits.min_listened_ms,
+        limits.max_plays_per_listener_day,
+        plays.event_date,
+        plays.song_key,
+        plays.user_id,
+        case when plays.user_id is null then plays.session_id end
       order by
         plays.ts, plays.session_id, plays.item_in_session, plays.kafka_epoch, plays.kafka_partition, plays.kafka_offset
     ) as nth_play
@@ -41,7 +48,7 @@ by_level as (
     level,
     max(artist_key) as artist_key,
     count(*) as counted_plays,
-    count(case when nth_play <= max_plays_per_listener_day then 1 end) as charted_plays,
+    count(case when is_of_nobody or nth_play <= max_plays_per_listener_day then 1 end) as charted_plays,
     max(ts) as last_played_at
   from counted
   group by min_listened_ms, max_plays_per_listener_day, event_date, song_key, level

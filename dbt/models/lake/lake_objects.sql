@@ -1,10 +1,10 @@
 {{ config(
   meta={'replaces': {'period': 'key', 'column': 'range_entry'}},
-  partition_by=by_day(),
-  cluster_by=['table_name', 'kind'],
+  cluster_by=['event_date', 'table_name', 'kind'],
   post_hook="{{ mark_built() }}"
 ) }}
 
+{#- Not partitioned by day: it holds days beyond the calendar, too, and BigQuery has at most 10,000 partitions. -#}
 -- depends_on: {{ ref('lake_applied') }}
 with ranges as (
   select * from {{ ref('lake_ranges') }}

@@ -83,7 +83,8 @@ with DAG(
 
     ready = hour_is_complete()
     if project.target() == "bigquery":
-        # Each hour, for an upgrade may bring columns; DuckDB reads the lake's files without tables over them.
+        # Each hour, for an upgrade may bring columns, and a table comes with its first object. DuckDB reads the lake's files without
+        # tables over them.
         ready >>= DbtRunOperationLocalOperator(
             task_id="lake_tables",
             macro_name="create_lake_tables",
