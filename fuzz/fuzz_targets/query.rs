@@ -81,6 +81,7 @@ impl Engine for Small {
             lag: None,
             pending: None,
             freshness_seconds: None,
+            behind_seconds: None,
             last_upload: None,
             records: 0,
             rejected: 0,

@@ -26,7 +26,7 @@ trap 'git -C "$root" worktree remove --force "$copy"' EXIT
 git -C "$root" worktree add --quiet --detach "$copy" "$commit"
 note "all but the images comes from commit $target, not from what is checked out"
 settings=terraform/environments/$PROFILE
-for file in "$root/$settings"/terraform.tfvars "$root/$settings"/*.auto.tfvars; do
+for file in "$root/$settings"/{terraform.tfvars,terraform.tfvars.json,*.auto.tfvars,*.auto.tfvars.json}; do
   [ ! -e "$file" ] || cp "$file" "$copy/$settings/"
 done
 TAG=$target "$copy/scripts/deploy/deploy.sh"

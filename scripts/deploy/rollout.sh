@@ -17,7 +17,7 @@ seen() {
 # decided, its successor finishes.
 delete_stuck_pods() {
   local revision stuck pod
-  until_true 60 "Kubernetes to see the manifests" seen || fail "Kubernetes does not take up the manifests" "kubectl --namespace=beatlytica describe statefulset engine shows why"
+  until_true 60 "Kubernetes to see the manifests" seen || fail "Kubernetes does not take up the manifests" "gcloud container clusters get-credentials $NAME --region=$REGION --project=$PROJECT --dns-endpoint; kubectl --namespace=beatlytica describe statefulset engine shows why"
   stuck=$(in_cluster get pod --selector="app=engine,controller-revision-hash!=$revision" \
     --output='jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' | awk '$2 != "True" { print $1 }')
   for pod in $stuck; do

@@ -171,6 +171,8 @@ impl Uploader {
         self.around.gate.set_urgent(recovered.unfinished.is_some());
         self.around.status.set_head(Some(position));
         self.around.status.set_taken(Some(self.pending.end()));
+        // What the one before held may be in the lake by now, and never come again.
+        self.around.status.set_oldest_pending_ms(None);
         tracing::info!(partition = %self.partition, position, finishing = recovered.unfinished.is_some(), "ledger read");
         self.head = recovered.head.filter(|_| recovered.unfinished.is_none());
         self.unfinished = recovered.unfinished;

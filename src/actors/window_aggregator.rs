@@ -2,7 +2,7 @@
 
 mod rebuild;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::messages::{
     Ticket,
 };
 use crate::metrics::Metrics;
+use crate::schemas::batch::Activity;
 use crate::schemas::{EventBatch, Source};
 use crate::status::{StatusBoard, now_ms};
 
@@ -52,6 +53,8 @@ pub struct AggregatorSettings {
 struct Share {
     gate: Arc<Gate>,
     last_rows: Instant,
+    /// End of the last range with a receipt, as far as it was heard of.
+    receipted: i64,
     marked: Option<Hour>,
     /// No marker is tried before.
     mark_after: Instant,
@@ -94,8 +97,6 @@ pub struct WindowAggregator {
     metrics: Metrics,
     heartbeat: Arc<Heartbeat>,
     shares: BTreeMap<Source, Share>,
-    /// Partitions whose log was cut off, until they are attached again.
-    cut_off: BTreeSet<Source>,
     /// Snapshots are being written, as the interval asks for.
     writing: bool,
 }
@@ -110,8 +111,7 @@ impl WindowAggregator {
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
         let charts = Charts::new(settings.charts);
-        let (shares, cut_off, writing) = Default::default();
-        Self { charts, settings, store, board, metrics, heartbeat, shares, cut_off, writing }
+        Self { charts, settings, store, board, metrics, heartbeat, shares: BTreeMap::new(), writing: false }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -132,11 +132,7 @@ impl WindowAggregator {
             let idle = stopped || all_counted && (status.clock.is_none() || quiet);
             self.charts.set_idle(&status.source, idle);
             line.set_clock_ms(status.clock);
-            if !share.rebuilding {
-                line.tally.add_windows(&status.counters.since(&share.told));
-                share.told = status.counters;
-                line.set_told(line.told().max(Some(status.end)));
-            }
+            self.tell(&status.source);
         }
         let watermark = self.charts.watermark();
         self.metrics.watermark.set(watermark.map_or(0.0, |watermark| watermark as f64 / 1000.0));
@@ -150,6 +146,31 @@ impl WindowAggregator {
                 self.mark(&status.source, watermark, status.end, ctx);
             }
         }
+    }
+
+    /// Tells the status what the charts have counted since it last heard of that.
+    fn tell(&mut self, source: &Source) {
+        let Some(share) = self.shares.get_mut(source).filter(|share| !share.rebuilding) else { return };
+        let Some(line) = self.board.get(&partition_of(source)) else { return };
+        if let (Some(end), Some(counters)) = (self.charts.end(source), self.charts.counters(source)) {
+            line.tally.add_windows(&counters.since(&share.told));
+            share.told = counters;
+            line.set_told(line.told().max(Some(end)));
+        }
+    }
+
+    /// Folds `[start, end)` in, what was told already by itself.
+    fn count(&mut self, source: &Source, activity: &Activity<'_>, start: i64, end: i64) -> Applied {
+        let told = self.shares.get(source).map(|share| share.told_through);
+        let told = told.filter(|told| (start + 1..end).contains(told));
+        let mut applied = Applied::Known;
+        for until in told.into_iter().chain([end]) {
+            applied = self.charts.apply(source, activity, start, until);
+            if let Some(share) = self.shares.get_mut(source) {
+                share.note_counted(until, self.charts.counters(source));
+            }
+        }
+        applied
     }
 
     /// Drops what is not ours any more. A consumer that the supervisor has given up may attach its partition after the word
@@ -209,8 +230,8 @@ impl WindowAggregator {
         let begin = |mut writer: SnapshotWriter, source: Source, actor: &mut Self, _: &mut Context<Self>| {
             let taken = actor.snapshot(&source);
             let begun = async move {
-                if let Some((end, snapshot)) = taken {
-                    writer.write(ChainKey::from(&source), end, snapshot).await;
+                if let Some((end, receipted, snapshot)) = taken {
+                    writer.write(ChainKey::from(&source), end, receipted, snapshot).await;
                 }
                 writer
             };
@@ -227,13 +248,16 @@ impl WindowAggregator {
         })
     }
 
-    /// A partition's state and its end, where the store lacks them.
-    fn snapshot(&mut self, source: &Source) -> Option<(i64, Vec<u8>)> {
-        let end = self.charts.end(source)?;
-        if !self.shares.get(source)?.lacks_snapshot(end) {
+    /// A partition's state, its end and that of what has a receipt, where the store lacks the state.
+    fn snapshot(&mut self, source: &Source) -> Option<(i64, i64, Vec<u8>)> {
+        let (end, share) = (self.charts.end(source)?, self.shares.get(source)?);
+        if !share.lacks_snapshot(end) {
             return None;
         }
-        Some((end, self.charts.snapshot(source)?))
+        let receipted = share.receipted;
+        // Whoever begins with it takes what it counts as told.
+        self.tell(source);
+        Some((end, receipted, self.charts.snapshot(source)?))
     }
 
     /// The partition's share, if `ticket` was given for this stay.
@@ -298,10 +322,9 @@ impl WindowAggregator {
         if batch.rows() > 0 {
             share.last_rows = began;
         }
-        let answer = match self.charts.apply(&batch.source, &activity, batch.start, batch.end) {
+        let answer = match self.count(&batch.source, &activity, batch.start, batch.end) {
             Applied::Hole { expected } => Delivered::Rewind(expected),
             Applied::Folded { .. } | Applied::Known | Applied::Unassigned => {
-                share.note_counted(batch.end, self.charts.counters(&batch.source));
                 self.hold_back();
                 if let Some(latency) = count_latency(batch, now_ms()) {
                     self.metrics.count_latency.observe(latency);
@@ -329,15 +352,15 @@ impl Handler<Attach> for WindowAggregator {
             && let Some(share) = self.shares.get_mut(&*source)
             && !share.rebuilding
         {
-            (share.gate, share.again) = (gate, again);
+            (share.gate, share.again, share.receipted) = (gate, again, receipted);
             return Box::pin(fut::ready(end));
         }
-        let trusted = if self.cut_off.remove(&*source) { receipted } else { i64::MAX };
         let stay = Stay::default();
         let ticket = stay.ticket();
         let share = Share {
             gate,
             last_rows: Instant::now(),
+            receipted,
             marked: None,
             mark_after: Instant::now(),
             kept: (0, Instant::now()),
@@ -350,7 +373,7 @@ impl Handler<Attach> for WindowAggregator {
             told_through: i64::MAX,
         };
         self.shares.insert((*source).clone(), share);
-        Box::pin(self.rebuild(source, ticket, (receipted_start, receipted), trusted, ctx))
+        Box::pin(self.rebuild(source, ticket, (receipted_start, receipted), ctx))
     }
 }
 
@@ -359,6 +382,9 @@ impl Handler<Receipted> for WindowAggregator {
 
     fn handle(&mut self, receipted: Receipted, ctx: &mut Context<Self>) {
         let Receipted { source, start, end, watermark } = receipted;
+        if let Some(share) = self.shares.get_mut(&*source) {
+            share.receipted = end;
+        }
         self.mark(&source, watermark, end, ctx);
         self.fill_in(source, (Some(start), end), ctx);
     }

@@ -29,15 +29,16 @@ impl SnapshotWriter {
         Self { store, room: Arc::new(Semaphore::new(ROOM)), writing: JoinSet::new() }
     }
 
-    /// Begins to write the snapshot that holds `[0, end)`, once there is room for it, and to drop older ones where the store may.
+    /// Begins to write the snapshot that holds `[0, end)`, once there is room for it, and to drop older ones where the store may: those
+    /// before the newest one of what is in the lake, `[0, receipted)`, for a rebuild takes that one.
     /// One that cannot be written is warned of: a start without it takes longer, nothing else.
-    pub async fn write(&mut self, chain: ChainKey, end: i64, snapshot: Vec<u8>) {
+    pub async fn write(&mut self, chain: ChainKey, end: i64, receipted: i64, snapshot: Vec<u8>) {
         let share = snapshot.len().clamp(ROOM / AT_ONCE, ROOM) as u32;
         let share = Arc::clone(&self.room).acquire_many_owned(share).await;
         let store = Arc::clone(&self.store);
         self.writing.spawn(async move {
             let _share = share;
-            match write(&*store, &chain, end, snapshot).await {
+            match write(&*store, &chain, end, receipted, snapshot).await {
                 Ok(()) => Some((chain, end)),
                 Err(error) => {
                     tracing::warn!(%chain, %error, "snapshot not written; a restart reads the lake instead");
@@ -62,7 +63,13 @@ impl SnapshotWriter {
     }
 }
 
-async fn write(store: &dyn Store, chain: &ChainKey, end: i64, snapshot: Vec<u8>) -> Result<(), StoreError> {
+async fn write(
+    store: &dyn Store,
+    chain: &ChainKey,
+    end: i64,
+    receipted: i64,
+    snapshot: Vec<u8>,
+) -> Result<(), StoreError> {
     let name = Name::State { chain: chain.clone(), end }.to_string();
     crate::fault::point("snapshot.write").await;
     store.create(&name, snapshot.into()).await?;
@@ -72,8 +79,12 @@ async fn write(store: &dyn Store, chain: &ChainKey, end: i64, snapshot: Vec<u8>)
     if !store.may_discard() {
         return Ok(());
     }
-    for older in list_all(store, &chain.state_prefix()).await? {
-        if older.name < name && store.may_discard() {
+    let all = list_all(store, &chain.state_prefix()).await?;
+    let kept = all
+        .iter()
+        .rposition(|meta| matches!(meta.name.parse(), Ok(Name::State { end, .. }) if end <= receipted));
+    for older in all.iter().take(kept.unwrap_or(0)) {
+        if store.may_discard() {
             store.discard(&older.name).await?;
         }
     }
@@ -165,7 +176,7 @@ mod tests {
         let (start, mut writer) = (Instant::now(), SnapshotWriter::new(store.clone()));
         for (partition, size) in (0..).zip(sizes) {
             let chain = ChainKey { topic: "listen_events".into(), epoch: 1, partition };
-            writer.write(chain, 5, vec![0; size]).await;
+            writer.write(chain, 5, 5, vec![0; size]).await;
         }
         writer.finish().await;
         (start.elapsed().as_secs(), store.sizes())
@@ -191,26 +202,30 @@ mod tests {
     }
 
     /// Snapshots of one partition, one after the other, each as long as its end.
-    async fn write_in_turn(store: &Arc<Slow>, ends: impl IntoIterator<Item = i64>) {
-        for end in ends {
+    async fn write_in_turn(store: &Arc<Slow>, ends: impl IntoIterator<Item = (i64, i64)>) {
+        for (end, receipted) in ends {
             let mut writer = SnapshotWriter::new(store.clone());
             let chain = ChainKey { topic: "listen_events".into(), epoch: 1, partition: 0 };
-            writer.write(chain, end, vec![0; end as usize]).await;
+            writer.write(chain, end, receipted, vec![0; end as usize]).await;
             writer.finish().await;
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_newest_of_a_partition_stays() {
+    async fn the_newest_of_what_is_in_the_lake_stays_and_what_is_newer() {
         let store = Arc::new(Slow::default());
-        write_in_turn(&store, [9, 10]).await;
+        write_in_turn(&store, [(9, 9), (10, 10)]).await;
         assert_eq!(store.sizes(), [10]);
+        write_in_turn(&store, [(12, 11), (13, 11)]).await;
+        assert_eq!(store.sizes(), [10, 12, 13]);
+        write_in_turn(&store, [(20, 12)]).await;
+        assert_eq!(store.sizes(), [12, 13, 20]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_may_not_be_dropped_is_not_asked_for_again() {
         let store = Arc::new(Slow { keeps_all: true, ..Slow::default() });
-        write_in_turn(&store, 1..=5).await;
+        write_in_turn(&store, (1..=5).map(|end| (end, end))).await;
         assert_eq!(store.sizes(), [1, 2, 3, 4, 5]);
         // The first has nothing before it; with the second it shows.
         let asked = [&store.lists, &store.discards].map(|count| count.load(Ordering::Relaxed));

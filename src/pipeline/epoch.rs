@@ -37,10 +37,10 @@ pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
         let newest = newest_epoch(&*store, topic).await?;
         // Without an id only the records tell whether it is another topic.
         if let (Some(epoch), None) = (newest, topic_id)
-            && let Some(partition) = still_held(&store, &mut retained(&settings)?, topic, epoch, kind).await?
+            && let Some(partition) = still_held(&*store, &mut retained(&settings)?, topic, epoch, partitions).await?
         {
             bail!(
-                "{topic}[{partition}] holds the last record that the ledger knows of epoch {epoch}: it is the same topic, and all of \
+                "{topic}[{partition}] holds a record that the ledger knows of epoch {epoch}: it is the same topic, and all of \
                  its records would be in the lake twice. Delete the topic and create it anew first"
             );
         }

@@ -189,7 +189,7 @@ async fn a_bucket_that_lets_nobody_delete_is_asked_once() {
     let store = Arc::new(MeteredStore::new(Arc::new(bench.store), metrics));
     for end in [100, 101] {
         let mut writer = SnapshotWriter::new(store.clone());
-        writer.write(chain.clone(), end, BODY.to_vec()).await;
+        writer.write(chain.clone(), end, end, BODY.to_vec()).await;
         assert_eq!(writer.finish().await.get(&chain), Some(&end));
     }
     assert_eq!(bench.fake.names().len(), 102);

@@ -28,8 +28,6 @@ struct Rebuild {
     receipted: i64,
     /// Start of that range; none where the chain is empty.
     last_start: Option<i64>,
-    /// Snapshots of more than this hold records that the log has lost.
-    trusted: i64,
     /// How far behind the newest event time rows are still wanted, ms.
     reach_ms: i64,
     store: Arc<dyn Store>,
@@ -121,9 +119,9 @@ impl Rebuild {
         Ok(end)
     }
 
-    /// The newest snapshot. One that cannot be had is done without: the lake has it all.
+    /// The newest snapshot of what is in the lake: what lies beyond it may be gone from the log by now. One that cannot be had is done without: the lake has it all.
     async fn snapshot(&self, chain: &ChainKey) -> Result<Option<bytes::Bytes>, StoreError> {
-        match newest_snapshot(&*self.store, chain, self.trusted).await {
+        match newest_snapshot(&*self.store, chain, self.receipted).await {
             Err(error) if !error.is_transient() => {
                 tracing::warn!(%chain, %error, "no snapshot; the lake is read instead");
                 Ok(None)
@@ -145,7 +143,6 @@ impl WindowAggregator {
         source: Arc<Source>,
         ticket: Ticket,
         (last_start, receipted): (Option<i64>, i64),
-        trusted: i64,
         ctx: &Context<Self>,
     ) -> impl ActorFuture<Self, Output = i64> + use<> {
         self.charts.set_partial(&source, true);
@@ -159,7 +156,6 @@ impl WindowAggregator {
             ticket: ticket.clone(),
             receipted,
             last_start,
-            trusted,
             reach_ms: self.settings.charts.reach(),
             store: AttendedStore::over(&self.store, &self.heartbeat),
             heartbeat: Arc::clone(&self.heartbeat),
@@ -194,7 +190,7 @@ impl WindowAggregator {
         }
         (share.unreadable_through, share.rebuilding) = (None, true);
         let ticket = share.stay.ticket();
-        let rebuilt = self.rebuild(source, ticket, (last_start, receipted), i64::MAX, ctx);
+        let rebuilt = self.rebuild(source, ticket, (last_start, receipted), ctx);
         ctx.spawn(rebuilt.map(|_, _, _| ()));
     }
 }
@@ -236,9 +232,7 @@ impl Handler<Replay> for WindowAggregator {
         let Replay { source, ticket, start, end, activity } = replay;
         self.heartbeat.beat();
         if self.share_of(&source, &ticket).is_some() {
-            self.charts.apply(&source, &activity.view(), start, end);
-            let counters = self.charts.counters(&source);
-            self.shares.entry((*source).clone()).and_modify(|share| share.note_counted(end, counters));
+            self.count(&source, &activity.view(), start, end);
         }
     }
 }
@@ -267,6 +261,5 @@ impl Handler<CutOff> for WindowAggregator {
     fn handle(&mut self, CutOff { source }: CutOff, _: &mut Context<Self>) {
         self.let_go(&source);
         self.show_counted(&source, false);
-        self.cut_off.insert((*source).clone());
     }
 }

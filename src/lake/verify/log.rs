@@ -7,7 +7,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -15,12 +14,11 @@ use thiserror::Error;
 use super::compare::{Seen, compare, compare_offsets};
 use super::damage::Damage;
 use super::{Pages, Report};
-use crate::lake::chain::{Chain, ChainError, newest_epoch, partitions_of};
+use crate::lake::chain::{ChainError, newest_epoch, partitions_of};
 use crate::lake::encode::read_offsets;
 use crate::lake::layout::{ChainKey, Name};
-use crate::lake::ledger::{Decision, EntryKind, EpochRecord, LogView, Receipt, check_identity};
-use crate::lake::store::{Store, StoreError};
-use crate::schemas::EventKind;
+use crate::lake::ledger::{Decision, EntryKind, EpochRecord, Fingerprint, LogView, Receipt, check_identity};
+use crate::lake::store::{Store, StoreError, list_all};
 
 /// One record of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,26 +118,53 @@ pub async fn verify_log(
     Ok(())
 }
 
-/// A partition whose log still holds the last record that the ledger knows of the epoch: then it is the same log.
+/// A partition, of the first `partitions`, whose log still holds a record that the ledger knows of the epoch: then it is the same
+/// log, even one that lost its end. The oldest known record that can be there is looked for.
 ///
 /// # Errors
 /// As [`verify_log`].
 pub async fn still_held(
-    store: &Arc<dyn Store>,
+    store: &dyn Store,
     log: &mut dyn RetainedLog,
     topic: &str,
     epoch: u32,
-    table: EventKind,
+    partitions: i32,
 ) -> Result<Option<i32>, LogVerifyError> {
-    for partition in partitions_of(store.as_ref(), topic, epoch).await? {
+    for partition in partitions_of(store, topic, epoch).await? {
         let key = ChainKey { topic: topic.to_owned(), epoch, partition };
-        let chain = Chain::new(Arc::clone(store), key.clone(), table, EpochRecord::new(None, None), "");
-        let Some(known) = chain.head().await?.and_then(|head| head.fingerprint) else { continue };
+        if partition >= partitions {
+            continue;
+        }
+        let Some(known) = oldest_known(store, &key, view(log, &key).await?.start).await? else { continue };
         let found = log.read(topic, partition, known.offset).await.map_err(|cause| failed(&key, cause))?;
         if let Chunk::Records(records) = found
             && records.first() == Some(&LogRecord { offset: known.offset, hash: known.hash.0 })
         {
             return Ok(Some(partition));
+        }
+    }
+    Ok(None)
+}
+
+/// The first record at or after `start` that an entry of the chain names.
+async fn oldest_known(
+    store: &dyn Store,
+    key: &ChainKey,
+    start: i64,
+) -> Result<Option<Fingerprint>, LogVerifyError> {
+    let mut names: Vec<(i64, String)> = Vec::new();
+    for object in list_all(store, &key.ledger_prefix()).await? {
+        if let Ok(Name::Entry { start, .. }) = object.name.parse() {
+            names.push((start, object.name));
+        }
+    }
+    // The entry that `start` lies in, and those after it.
+    let first = names.partition_point(|(of, _)| *of <= start).saturating_sub(1);
+    for (_, name) in names.iter().skip(first) {
+        let Some(body) = store.read(name).await? else { continue };
+        let known = Decision::parse(name, &body).map_err(ChainError::from)?.fingerprint;
+        if let Some(known) = known.filter(|known| known.offset >= start) {
+            return Ok(Some(known));
         }
     }
     Ok(None)

@@ -6,11 +6,9 @@ use async_trait::async_trait;
 
 use super::lake::{Objects, TOPIC, chain, lake, write};
 use crate::lake::ledger::{Decision, EntryKind, LogView};
-use crate::lake::store::Store;
 use crate::lake::verify::{
     Chunk, Damage, LogFailure, LogRecord, Report, RetainedLog, still_held, verify_log,
 };
-use crate::schemas::EventKind;
 
 const END: i64 = 60;
 
@@ -92,18 +90,21 @@ async fn check(store: &Arc<Objects>, mut log: FakeLog) -> Report {
 }
 
 #[tokio::test]
-async fn a_log_is_the_same_while_it_holds_the_last_record_known() {
-    let store: Arc<dyn Store> = lake().await;
-    let same = async |mut log: FakeLog| {
-        still_held(&store, &mut log, TOPIC, 1, EventKind::Listen).await.expect("an answer").is_some()
+async fn a_log_is_the_same_while_it_holds_a_record_that_is_known() {
+    let store = lake().await;
+    let same = async |mut log: FakeLog, partitions| {
+        still_held(store.as_ref(), &mut log, TOPIC, 1, partitions).await.expect("an answer").is_some()
     };
-    assert!(same(FakeLog::new(0)).await);
-    // The last record, and another one at its offset.
+    assert!(same(FakeLog::new(0), 2).await && same(FakeLog::new(30), 2).await);
+    assert!(!same(FakeLog::new(0), 0).await, "the partitions are gone");
+    // It lost its end, and has got another one since.
+    let mut cut_off = FakeLog::new(0);
+    cut_off.records.iter_mut().filter(|record| record.offset >= 50).for_each(|record| record.hash ^= 1);
+    assert!(same(cut_off, 2).await);
     let mut other = FakeLog::new(0);
-    let last = other.records.last().expect("records").offset;
-    other.change(last).hash ^= 1;
-    assert!(!same(other).await);
-    assert!(!same(FakeLog { records: Vec::new(), ..FakeLog::new(0) }).await);
+    other.records.iter_mut().for_each(|record| record.hash ^= 1);
+    assert!(!same(other, 2).await);
+    assert!(!same(FakeLog { records: Vec::new(), ..FakeLog::new(0) }, 2).await);
 }
 
 fn compared(report: &Report) -> (u64, u64, u64, u64) {
