@@ -29,7 +29,7 @@ pub const ROUTES: [(&str, Parameters); 4] = [
 
 /// Whether `query` of the route is answered with 200 (else with 400), and its limit.
 pub fn is_answered(route: usize, query: &str) -> Option<usize> {
-    if query.len() > 512 {
+    if query.len() > 2048 {
         return None;
     }
     let mut given = BTreeMap::new();
