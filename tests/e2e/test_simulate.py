@@ -70,7 +70,7 @@ def test_truth_tells_what_became_of_each_record(tmp_path):
     [
         ([], 2, "<--kafka|--output <FOLDER>>"),
         (["--output", "-", "--users", "many"], 2, "--users"),
-        (["--output", "-", "--start", "2024-05-06", "--end", "2024-05-05"], 2, "end_ms: is not after the start"),
+        (["--output", "-", "--start", "2024-05-06", "--end", "2024-05-05"], 2, "end: is not after the start"),
         (["--output", "-", "--late", "2"], 2, "late: is 2"),
         (["--output", "-", "--site", "/no/such.json"], 1, "/no/such.json cannot be read"),
         (["--kafka", "--brokers", "127.0.0.1:1"], 1, "no broker answers at 127.0.0.1:1"),
