@@ -137,16 +137,10 @@ pub struct Unreadable {
     pub receipted_start: Option<i64>,
 }
 
-/// Partition consumer -> window aggregator: the log was cut off, so what the windows hold beyond the last receipt may be gone from
-/// it. The share leaves the windows until the partition is attached again.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct CutOff {
-    /// The partition.
-    pub source: Arc<Source>,
-}
-
 /// Supervisor -> window aggregator: the partition is no longer ours; its share leaves the windows.
+///
+/// Partition consumer -> window aggregator: its log was cut off, so what the windows hold beyond the last receipt may be gone from it;
+/// the share leaves them until the partition is attached again.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Detach {

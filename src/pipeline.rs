@@ -267,7 +267,7 @@ impl Factory for Actors {
             deliver_aggregator: aggregator.clone().recipient(),
             attach_aggregator: aggregator.clone().recipient(),
             unreadable: aggregator.clone().recipient(),
-            cut_off: aggregator.clone().recipient(),
+            detach_aggregator: aggregator.clone().recipient(),
             refused: supervisor.clone().recipient(),
         };
         let decode = &self.settings.decode;

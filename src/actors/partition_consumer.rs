@@ -12,7 +12,7 @@ use crate::kafka::native::{FetchError, FetchedBatch};
 use crate::kafka::poller::{Feed, Reader, Reading, Sink};
 use crate::kafka::{Log, TopicPartition};
 use crate::messages::{
-    Attach, CutOff, Deliver, Delivered, Drain, FetchFailed, Fetched, Flush, Halt, ReadAgain, Refused,
+    Attach, Deliver, Delivered, Detach, Drain, FetchFailed, Fetched, Flush, Halt, ReadAgain, Refused,
     Unreadable, WhereAreYou,
 };
 use crate::metrics::Metrics;
@@ -45,7 +45,7 @@ pub struct Neighbours {
     /// The same.
     pub unreadable: Recipient<Unreadable>,
     /// The same.
-    pub cut_off: Recipient<CutOff>,
+    pub detach_aggregator: Recipient<Detach>,
     /// The supervisor.
     pub refused: Recipient<Refused>,
 }
@@ -176,13 +176,15 @@ impl PartitionConsumer {
     fn out_of_range(&mut self, asked: i64, ctx: &mut Context<Self>) {
         let neighbours = self.neighbours.clone();
         let (source, partition) = (Arc::clone(&self.source), self.partition.clone());
+        let status = Arc::clone(&self.status);
         let decision = async move {
             let bounds = neighbours.log.bounds(&partition).await.ok()?;
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
             let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
             if asked >= bounds.start {
                 // Whatever lies beyond the last receipt may be another record now.
-                neighbours.cut_off.send(CutOff { source }).await.ok()?;
+                neighbours.detach_aggregator.send(Detach { partition }).await.ok()?;
+                status.set_counted(false);
             } else if (bounds.start..=bounds.end).contains(&uploader.position) {
                 let through = bounds.start;
                 let unreadable = Unreadable { source, through, receipted, receipted_start };

@@ -6,15 +6,15 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::Instant;
 
-use super::super::attended::AttendedStore;
-use super::super::heartbeat::Heartbeat;
 use super::{WindowAggregator, partition_of};
+use crate::actors::attended::AttendedStore;
+use crate::actors::heartbeat::Heartbeat;
 use crate::lake::chain::{Chain, ChainError};
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
 use crate::lake::rebuild::{entries_after, newest_snapshot, rows_of};
 use crate::lake::store::{Store, StoreError};
-use crate::messages::{Begin, CutOff, ReadAgain, Replay, Ticket, Unreadable};
+use crate::messages::{Begin, ReadAgain, Replay, Ticket, Unreadable};
 use crate::schemas::Source;
 
 /// Wait before it is tried again.
@@ -119,7 +119,8 @@ impl Rebuild {
         Ok(end)
     }
 
-    /// The newest snapshot of what is in the lake: what lies beyond it may be gone from the log by now. One that cannot be had is done without: the lake has it all.
+    /// The newest snapshot of what is in the lake: what lies beyond it may be gone from the log by now. One that cannot be had is done
+    /// without: the lake has it all.
     async fn snapshot(&self, chain: &ChainKey) -> Result<Option<bytes::Bytes>, StoreError> {
         match newest_snapshot(&*self.store, chain, self.receipted).await {
             Err(error) if !error.is_transient() => {
@@ -252,14 +253,5 @@ impl Handler<Unreadable> for WindowAggregator {
         self.charts.set_partial(&source, true);
         self.show_counted(&source, false);
         self.fill_in(source, (receipted_start, receipted), ctx);
-    }
-}
-
-impl Handler<CutOff> for WindowAggregator {
-    type Result = ();
-
-    fn handle(&mut self, CutOff { source }: CutOff, _: &mut Context<Self>) {
-        self.let_go(&source);
-        self.show_counted(&source, false);
     }
 }
