@@ -10,7 +10,8 @@ use super::encode::read_activity;
 use super::layout::{ChainKey, Name};
 use super::ledger::{Decision, EntryKind};
 use super::parquet::failed;
-use super::store::{Store, StoreError, list_all};
+use super::snapshots::list_snapshots;
+use super::store::{Store, StoreError};
 use crate::schemas::batch::OwnedActivity;
 use crate::schemas::{Dictionary, EventKind, Int64Column, TextColumn};
 
@@ -23,9 +24,7 @@ pub async fn newest_snapshot(
     chain: &ChainKey,
     until: i64,
 ) -> Result<Option<Bytes>, StoreError> {
-    let all = list_all(store, &chain.state_prefix()).await?;
-    let fits = |name: &str| matches!(name.parse(), Ok(Name::State { end, .. }) if end <= until);
-    match all.iter().rev().find(|meta| fits(&meta.name)) {
+    match list_snapshots(store, chain, until).await?.last() {
         Some(newest) => store.read(&newest.name).await,
         None => Ok(None),
     }

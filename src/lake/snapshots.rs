@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::layout::{ChainKey, Name};
-use super::store::{Store, StoreError, list_all};
+use super::store::{ObjectMeta, Store, StoreError, list_all};
 use crate::blocking;
 
 /// Bytes of snapshots that may be on their way; a larger one is so alone.
@@ -79,16 +79,28 @@ async fn write(
     if !store.may_discard() {
         return Ok(());
     }
-    let all = list_all(store, &chain.state_prefix()).await?;
-    let kept = all
-        .iter()
-        .rposition(|meta| matches!(meta.name.parse(), Ok(Name::State { end, .. }) if end <= receipted));
-    for older in all.iter().take(kept.unwrap_or(0)) {
-        if store.may_discard() {
-            store.discard(&older.name).await?;
+    if let [older @ .., _] = &list_snapshots(store, chain, receipted).await?[..] {
+        for older in older {
+            if store.may_discard() {
+                store.discard(&older.name).await?;
+            }
         }
     }
     Ok(())
+}
+
+/// A partition's snapshots that end at `until` or before, the newest last.
+///
+/// # Errors
+/// The store's.
+pub async fn list_snapshots(
+    store: &dyn Store,
+    chain: &ChainKey,
+    until: i64,
+) -> Result<Vec<ObjectMeta>, StoreError> {
+    let mut all = list_all(store, &chain.state_prefix()).await?;
+    all.retain(|meta| matches!(meta.name.parse(), Ok(Name::State { end, .. }) if end <= until));
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -103,7 +115,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::lake::store::{Created, ObjectMeta, Page};
+    use crate::lake::store::{Created, Page};
 
     /// Takes a second for each create, and keeps sizes only.
     #[derive(Debug, Default)]
