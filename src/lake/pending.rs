@@ -261,7 +261,7 @@ impl Range {
             return Err(CodecError { name: described, cause });
         }
         let rejects = self.segments.iter().any(|segment| !segment.rejected_records().is_empty());
-        if rejects && names.len() == named.len() {
+        if rejects && names.iter().all(|name| data_hour(name).is_some()) {
             let cause =
                 "it has records that do not decode, for which the decision names no object".to_owned();
             return Err(CodecError { name: described, cause });

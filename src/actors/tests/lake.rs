@@ -20,7 +20,7 @@ pub struct Lake {
     refuses: Mutex<Option<&'static str>>,
     /// The object that is no longer there.
     lacks: Mutex<Option<String>>,
-    /// Whatever is asked below this prefix fail, as long as it is there.
+    /// Whatever is asked below this prefix fails, as long as it is there.
     fails: Mutex<Option<&'static str>>,
     /// How many have failed.
     pub failed: AtomicUsize,

@@ -150,6 +150,19 @@ impl Engine {
         engine
     }
 
+    /// One that has read 50 of 100 records, and uploads for no reason by itself.
+    async fn with_half_in_memory() -> Self {
+        let engine = Self::start(100, |settings| {
+            settings.lake.max_batch_bytes = 64 << 20;
+            settings.lake.upload_interval = Duration::from_secs(24 * 3600);
+        });
+        engine.broker.hold(0, 50);
+        engine.assign().await;
+        let status = engine.board.partition(&engine.partition);
+        wait_until("reading half of it", || status.at_end() && status.taken() == Some(50)).await;
+        engine
+    }
+
     /// The window aggregator that answers now.
     fn aggregator(&self) -> Addr<WindowAggregator> {
         self.slot.lock().expect("no panic holds it").clone().expect("an aggregator")

@@ -203,12 +203,7 @@ fn what_was_late_before_a_rebuild_is_not_told_again() {
 #[test]
 fn what_is_read_again_for_new_windows_is_not_told_again() {
     with_paused_clock(|| async {
-        let engine = Engine::start(100, |settings| {
-            settings.lake.max_batch_bytes = 64 << 20;
-            settings.lake.upload_interval = Duration::from_secs(24 * 3600);
-        });
-        engine.broker.hold(0, 50);
-        engine.assign().await;
+        let engine = Engine::with_half_in_memory().await;
         let line = engine.board.partition(&engine.partition);
         wait_until("the word of the late one", || line.tally.windows() == [1, 0, 0]).await;
         engine.aggregator().do_send(Halt);

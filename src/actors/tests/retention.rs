@@ -8,19 +8,6 @@ use crate::lake::layout::Name;
 use crate::lake::ledger::Decision;
 use crate::messages::SnapshotAll;
 
-/// An engine that has read 50 of 100 records, and uploads for no reason by itself.
-async fn with_half_in_memory() -> Engine {
-    let engine = Engine::start(100, |settings| {
-        settings.lake.max_batch_bytes = 64 << 20;
-        settings.lake.upload_interval = Duration::from_secs(24 * 3600);
-    });
-    engine.broker.hold(0, 50);
-    engine.assign().await;
-    let status = engine.board.partition(&engine.partition);
-    wait_until("reading half of it", || status.at_end() && status.taken() == Some(50)).await;
-    engine
-}
-
 /// The ledger's entries, as (start, end, records).
 async fn entries(engine: &Engine) -> Vec<(i64, i64, u64)> {
     let mut found = Vec::new();
@@ -37,7 +24,7 @@ async fn entries(engine: &Engine) -> Vec<(i64, i64, u64)> {
 #[test]
 fn what_was_read_before_retention_passed_is_written() {
     with_paused_clock(|| async {
-        let engine = with_half_in_memory().await;
+        let engine = Engine::with_half_in_memory().await;
         engine.broker.hold(60, 60);
         let status = engine.board.partition(&engine.partition);
         wait_until("reading on behind the gap", || status.position() == Some(60) && status.at_end()).await;
@@ -53,7 +40,7 @@ fn what_was_read_before_retention_passed_is_written() {
 #[test]
 fn a_log_that_was_cut_off_behind_what_was_read_is_read_anew() {
     with_paused_clock(|| async {
-        let engine = with_half_in_memory().await;
+        let engine = Engine::with_half_in_memory().await;
         engine.aggregator().send(SnapshotAll).await.expect("it lives");
         engine.broker.cut_off();
         wait_until("the restart", || engine.restarts("uploader") == 1).await;

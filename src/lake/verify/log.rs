@@ -130,11 +130,8 @@ pub async fn still_held(
     epoch: u32,
     partitions: i32,
 ) -> Result<Option<i32>, LogVerifyError> {
-    for partition in partitions_of(store, topic, epoch).await? {
+    for &partition in partitions_of(store, topic, epoch).await?.range(..partitions) {
         let key = ChainKey { topic: topic.to_owned(), epoch, partition };
-        if partition >= partitions {
-            continue;
-        }
         let Some(known) = oldest_known(store, &key, view(log, &key).await?.start).await? else { continue };
         let found = log.read(topic, partition, known.offset).await.map_err(|cause| failed(&key, cause))?;
         if let Chunk::Records(records) = found
