@@ -23,17 +23,22 @@ def broker(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="session")
-def full(tmp_path_factory, broker):
-    """The project built on the whole of Eventsim's output."""
-    folder = tmp_path_factory.mktemp("full")
-    replay(broker, folder, {table: [input_file(table)] for table in TABLES}, PARTITIONS)
+def built(broker, folder, files, partitions):
+    """The project built on the lake of these files' records, and the engine that wrote it."""
+    replay(broker, folder, files, partitions)
     engine = Engine(broker, folder / "engine")
     engine.start("run", "--exit-at-end").succeed(600)
     for table in TABLES:
         broker.delete_topic(table)
     project = Project(engine.lake, folder / "marts")
     project.run("build")
+    return project, engine
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory, broker):
+    """The project built on the whole of Eventsim's output."""
+    project, engine = built(broker, tmp_path_factory.mktemp("full"), {table: [input_file(table)] for table in TABLES}, PARTITIONS)
     yield project
     engine.discard()
 

@@ -14,11 +14,12 @@ import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import DESK, PHONE, chromium
-from harness import Engine, Process, free_ports, replay, wait_until
+from harness import Process, free_ports, wait_until
 from tables import TABLES
 from truth import connect
 
-from project import ROOT, Project
+from conftest import built
+from project import ROOT
 
 PAGES = ["index", "users", "demographics", "charts", "wrapped"]
 HOSTILE = """</text></svg><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>&amp; "it's" """.strip()
@@ -244,13 +245,7 @@ def test_plays_of_nobody_make_every_page(broker, visit, tmp_path):
     plays.write_text("".join(json.dumps({"ts": now - 1000, "duration": 200.0, "level": "paid", **track}) + "\n" for track in tracks))
     nothing = tmp_path / "nothing.jsonl"
     nothing.touch()
-    replay(broker, tmp_path, {table: [plays if table == "listen_events" else nothing] for table in TABLES}, 1)
-    engine = Engine(broker, tmp_path / "engine")
-    engine.start("run", "--exit-at-end").succeed(120)
-    for table in TABLES:
-        broker.delete_topic(table)
-    project = Project(engine.lake, tmp_path / "marts")
-    project.run("build")
+    project, _ = built(broker, tmp_path, {table: [plays if table == "listen_events" else nothing] for table in TABLES}, 1)
     folder = build(project.database, tmp_path / "site")
     pages = {name: visit(name, folder=folder) for name in PAGES}
     texts = {name: page.locator("main").inner_text() for name, page in pages.items()}
