@@ -26,6 +26,8 @@ pub enum Issue {
     Same(i64),
     /// An OAuth error.
     Refuse(&'static str),
+    /// As Google refuses a key's signature that is of another time.
+    WrongClock,
     /// A page of an overloaded proxy.
     Overloaded,
     Cut,
@@ -112,6 +114,12 @@ impl State {
             Issue::Same(life) => life,
             Issue::Refuse(error) => {
                 return Reply::Answer(HttpAnswer::json(400, &json!({ "error": error })));
+            }
+            Issue::WrongClock => {
+                let words = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your \
+                    iat and exp values in the JWT claim.";
+                let answer = json!({"error": "invalid_grant", "error_description": words});
+                return Reply::Answer(HttpAnswer::json(400, &answer));
             }
             Issue::Overloaded => return Reply::Answer(HttpAnswer::new(503, "<html>overloaded</html>")),
             Issue::Cut => return Reply::Cut,

@@ -81,7 +81,9 @@ async fn a_key_that_the_server_does_not_know_is_refused_for_good() {
     assert!(login.source.token().await.unwrap_err().is_transient());
 
     let login = self::login(key).await;
-    login.server.script([Issue::Refuse("invalid_grant")]);
+    login.server.script([Issue::WrongClock, Issue::Refuse("invalid_grant")]);
+    let passing = login.source.token().await.unwrap_err();
+    assert!(passing.is_transient() && passing.to_string().contains("timeframe"), "{passing}");
     let error = login.source.token().await.unwrap_err();
     assert!(matches!(error, AuthError::Refused { .. }), "{error}");
     let words = error.to_string();

@@ -81,6 +81,20 @@ fn an_uploader_that_comes_back_late_says_nothing_of_its_partition() {
 }
 
 #[test]
+fn what_an_upload_wrote_before_its_uploader_died_waits_no_more() {
+    with_paused_clock(|| async {
+        let engine = Engine::with_in_memory(50).await;
+        let status = engine.board.partition(&engine.partition);
+        assert!(status.oldest_pending_ms().is_some());
+        arm("uploader.hint", Fault::Panic);
+        tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+        wait_until("the restart", || engine.restarts("uploader") == 1).await;
+        wait_until("its end", || status.head() == Some(50) && status.at_end()).await;
+        assert_eq!(status.oldest_pending_ms(), None);
+    });
+}
+
+#[test]
 fn whoever_waits_for_the_store_is_not_stuck() {
     with_paused_clock(|| async {
         let engine = Engine::start(100, |_| ());

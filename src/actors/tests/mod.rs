@@ -150,16 +150,16 @@ impl Engine {
         engine
     }
 
-    /// One that has read 50 of 100 records, and uploads for no reason by itself.
-    async fn with_half_in_memory() -> Self {
+    /// One that has read so many of 100 records, and uploads for no reason by itself.
+    async fn with_in_memory(records: usize) -> Self {
         let engine = Self::start(100, |settings| {
             settings.lake.max_batch_bytes = 64 << 20;
             settings.lake.upload_interval = Duration::from_secs(24 * 3600);
         });
-        engine.broker.hold(0, 50);
+        engine.broker.hold(0, records);
         engine.assign().await;
         let status = engine.board.partition(&engine.partition);
-        wait_until("reading half of it", || status.at_end() && status.taken() == Some(50)).await;
+        wait_until("reading them", || status.at_end() && status.taken() == Some(records as i64)).await;
         engine
     }
 

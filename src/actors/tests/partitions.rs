@@ -76,7 +76,7 @@ fn a_rebuild_of_a_partition_that_left_reads_nothing_more() {
         wait_until("the rebuild", || engine.store.waits()).await;
         engine.revoke().await;
         // Its drain waits as long as it may, for the consumer waits for the rebuild.
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_secs(40)).await;
         let before = engine.store.reads.load(Ordering::Relaxed);
         engine.store.go_on();
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -203,7 +203,8 @@ fn what_was_late_before_a_rebuild_is_not_told_again() {
 #[test]
 fn what_is_read_again_for_new_windows_is_not_told_again() {
     with_paused_clock(|| async {
-        let engine = Engine::with_half_in_memory().await;
+        // Fewer than come in a batch when they are read again.
+        let engine = Engine::with_in_memory(20).await;
         let line = engine.board.partition(&engine.partition);
         wait_until("the word of the late one", || line.tally.windows() == [1, 0, 0]).await;
         engine.aggregator().do_send(Halt);

@@ -24,7 +24,7 @@ async fn entries(engine: &Engine) -> Vec<(i64, i64, u64)> {
 #[test]
 fn what_was_read_before_retention_passed_is_written() {
     with_paused_clock(|| async {
-        let engine = Engine::with_half_in_memory().await;
+        let engine = Engine::with_in_memory(50).await;
         engine.broker.hold(60, 60);
         let status = engine.board.partition(&engine.partition);
         wait_until("reading on behind the gap", || status.position() == Some(60) && status.at_end()).await;
@@ -40,7 +40,7 @@ fn what_was_read_before_retention_passed_is_written() {
 #[test]
 fn a_log_that_was_cut_off_behind_what_was_read_is_read_anew() {
     with_paused_clock(|| async {
-        let engine = Engine::with_half_in_memory().await;
+        let engine = Engine::with_in_memory(50).await;
         engine.aggregator().send(SnapshotAll).await.expect("it lives");
         engine.broker.cut_off();
         wait_until("the restart", || engine.restarts("uploader") == 1).await;
