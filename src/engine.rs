@@ -17,6 +17,9 @@ use crate::messages::{AskSongs, AskUsers};
 use crate::schemas::EventKind;
 use crate::status::{PartitionStatus, StatusBoard, now_ms};
 
+/// An aggregator that hangs is left behind with what was asked of it; another one may answer by then.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
 /// Where the present window aggregator is; a restart puts another one in.
 pub type AggregatorSlot = Arc<Mutex<Option<Addr<WindowAggregator>>>>;
 
@@ -60,11 +63,11 @@ fn sum(all: &[(TopicPartition, Arc<PartitionStatus>)], count: impl Fn(&Partition
 #[async_trait]
 impl Engine for RunningEngine {
     async fn songs(&self, query: SongsQuery) -> Result<SongsAnswer, EngineError> {
-        self.aggregator()?.send(AskSongs(query)).await.map_err(unavailable)
+        self.aggregator()?.send(AskSongs(query)).timeout(ANSWERED_WITHIN).await.map_err(unavailable)
     }
 
     async fn users(&self, query: UsersQuery) -> Result<UsersAnswer, EngineError> {
-        self.aggregator()?.send(AskUsers(query)).await.map_err(unavailable)
+        self.aggregator()?.send(AskUsers(query)).timeout(ANSWERED_WITHIN).await.map_err(unavailable)
     }
 
     fn status(&self) -> StatusAnswer {

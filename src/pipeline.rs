@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use futures::future::LocalBoxFuture;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::actors::attended::AttendedStore;
 use crate::actors::heartbeat::Heartbeat;
@@ -317,6 +318,8 @@ async fn run_in_system(
     partitions: usize,
     beside: Beside,
 ) -> anyhow::Result<()> {
+    // Before anything that others can see of the process, for then it may be told to stop.
+    let signals = Signals::listen()?;
     if options.exit_at_end {
         // A partition that was read to its end is not waited for.
         settings.windows.idle_after = Duration::ZERO;
@@ -423,7 +426,7 @@ async fn run_in_system(
         })
     })
     .start();
-    stop_on_signals(supervisor, notifier);
+    stop_on_signals(signals, supervisor, notifier);
     let drawn = (options.exit_at_end && options.progress).then(|| actix::spawn(draw_reading(drawn_board)));
     let (poller, result) = ended.await.map_err(|_| anyhow::anyhow!("the supervisor ended; see the log"))?;
     task.abort();
@@ -444,24 +447,33 @@ fn thread(name: String) -> ArbiterHandle {
     handle
 }
 
-/// The first SIGTERM or SIGINT drains; a second one ends the process at once.
-fn stop_on_signals(supervisor: Addr<Supervisor>, notifier: Option<Arc<Notifier>>) {
+/// SIGTERM and SIGINT, from the moment of [`Signals::listen`] on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
+    }
+}
+
+/// The first signal drains; a second one ends the process at once.
+fn stop_on_signals(mut signals: Signals, supervisor: Addr<Supervisor>, notifier: Option<Arc<Notifier>>) {
     actix::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listeners = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-        let (Ok(mut terminate), Ok(mut interrupt)) = listeners else { return };
-        // Kept from the first to the second: one that listens anew misses what came in between.
-        let mut next = async || {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        };
-        next().await;
+        signals.next().await;
         if let Some(notifier) = notifier {
             notifier.stopping();
         }
         if supervisor.send(Shutdown).await.is_err() {
             std::process::exit(1);
         }
-        next().await;
+        signals.next().await;
         tracing::warn!(
             "second signal: stopping at once; what is not in the lake is read again at the next start"
         );

@@ -27,7 +27,7 @@ def make():
         series("How many listeners has each rank?", "Distinct listeners of the songs at ranks 1 to 10.", "locale",
                (f"beatlytica_chart_listeners{{{ENGINE}}}", "rank {{rank}}")))
     made.with_row(Row("Listeners"))
-    made.with_panel(figure("Active users", "Distinct users with an event in the live window.", "locale", f"sum(beatlytica_active_users{{{ENGINE}}})", span=6))
+    made.with_panel(figure("Active users", "Distinct users with an event in the live window. Several engines: of the one that sees the most, for one user may be with several of them.", "locale", f"max(beatlytica_active_users{{{ENGINE}}})", span=6))
     made.with_panel(figure("Live window ends", "Event time at the end of the live window.", "dateTimeFromNow",
                            f'1000 * max(beatlytica_window_end_timestamp_seconds{{{ENGINE}, at="live"}})', span=6, line=False))
     made.with_panel(figure("Closed window ends", "Event time at the end of the last closed window.", "dateTimeFromNow",
@@ -35,8 +35,8 @@ def make():
                            runbooks=["BeatlyticaWatermarkStuck"]))
     made.with_panel(figure("Streams open", "Browsers that follow the live page.", "locale", 'sum(beatlytica_http_streams{job="beatlytica", instance=~"$instance"})', span=6))
     for by in ("level", "gender"):
-        made.with_panel(series(f"How many users of each {by} are active?", f"Distinct users with an event in the live window, by {by}.", "locale",
-                               (f"sum by ({by}) (beatlytica_active_users_by_{by}{{{ENGINE}}})", f"{{{{{by}}}}}"), stacked=True))
+        made.with_panel(series(f"How many users of each {by} are active?", f"Distinct users with an event in the live window, by {by}. Several engines: of the one that sees the most.", "locale",
+                               (f"max by ({by}) (beatlytica_active_users_by_{by}{{{ENGINE}}})", f"{{{{{by}}}}}"), stacked=True))
     for by in ("level", "gender", "state"):
         made.with_panel(rows(f"Active users by {by}", f"Active users of the live window by {by}, from the engine's API.",
                              f"/api/v1/active-users?window=${{window}}&by={by}", "groups",

@@ -84,12 +84,12 @@ def partitions(made):
                            runbooks=["BeatlyticaNotMoving", "BeatlyticaFreshnessBurnFast"]))
     made.with_panel(series("How many records is each partition behind?", "Offsets of the log that are not in the lake.", "short",
                            (f"beatlytica_partition_lag_records{{{PARTS}}}", "{{topic}}/{{partition}}")))
-    made.with_panel(series("How far was it read, and how far is it in the lake?", "Offsets a second: position and head.", "recps",
-                           (f"sum by (topic) (rate(beatlytica_partition_position{{{PARTS}}}{RATE}))", "position {{topic}}"),
-                           (f"sum by (topic) (rate(beatlytica_partition_head{{{PARTS}}}{RATE}))", "head {{topic}}"), runbooks=["BeatlyticaNotMoving"]))
+    made.with_panel(series("How fast is it read, and how fast does it get into the lake?", "Offsets a second: position and head. Both go back after a crash.", "recps",
+                           (f"sum by (topic) (deriv(beatlytica_partition_position{{{PARTS}}}{RATE}))", "position {{topic}}"),
+                           (f"sum by (topic) (deriv(beatlytica_partition_head{{{PARTS}}}{RATE}))", "head {{topic}}"), runbooks=["BeatlyticaNotMoving"]))
     made.with_panel(series("How far apart are the clocks?", "Event time of each partition's clock behind the newest one.", "s",
                            (f"scalar(max(beatlytica_partition_clock_timestamp_seconds{{{ENGINE}}})) - beatlytica_partition_clock_timestamp_seconds{{{PARTS}}}", "{{topic}}/{{partition}}"),
-                           (f"max(beatlytica_partition_clock_timestamp_seconds{{{ENGINE}}}) - max(beatlytica_watermark_timestamp_seconds{{{ENGINE}}})", "watermark"),
+                           (f"max(beatlytica_partition_clock_timestamp_seconds{{{ENGINE}}}) - (max(beatlytica_watermark_timestamp_seconds{{{ENGINE}}}) > 0)", "watermark"),
                            runbooks=["BeatlyticaWatermarkStuck"]))
     read = f"scalar(sum(rate(beatlytica_partition_records_read_total{{{PARTS}}}{RATE})))"
     made.with_panel(series("Which share is rejected?", "Rejected of read records, by reason.", "percentunit",

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::heartbeat::Heartbeat;
 use crate::lake::store::{Created, ObjectMeta, Page, Store, StoreError};
 
 /// How often who waits shows progress.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// Longest that one call keeps an actor from looking stuck: three times a bucket's default deadline. A disk that hangs has none.
+const ATTENDED: Duration = Duration::from_secs(15 * 60);
 
 /// [`Store`] over another one, for one actor: whoever is within a call waits for something that has a deadline of its own, and
 /// that another actor in its place would only wait for, too.
@@ -30,8 +33,11 @@ impl AttendedStore {
 
     async fn attend<T>(&self, call: impl Future<Output = T>) -> T {
         let mut call = pin!(call);
+        let began = Instant::now();
         loop {
-            self.heartbeat.beat();
+            if began.elapsed() < ATTENDED {
+                self.heartbeat.beat();
+            }
             if let Ok(answer) = timeout(BEAT, call.as_mut()).await {
                 return answer;
             }

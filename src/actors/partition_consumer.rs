@@ -176,23 +176,34 @@ impl PartitionConsumer {
     fn out_of_range(&mut self, asked: i64, ctx: &mut Context<Self>) {
         let neighbours = self.neighbours.clone();
         let (source, partition) = (Arc::clone(&self.source), self.partition.clone());
-        let status = Arc::clone(&self.status);
+        let (status, heartbeat) = (Arc::clone(&self.status), Arc::clone(&self.heartbeat));
         let decision = async move {
-            let bounds = neighbours.log.bounds(&partition).await.ok()?;
+            let bounds = neighbours.log.bounds(&partition).await;
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
+            // What follows is for its successor to do by now.
+            if heartbeat.is_given_up() {
+                return None;
+            }
             let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
-            if asked >= bounds.start {
-                // Whatever lies beyond the last receipt may be another record now.
-                neighbours.detach_aggregator.send(Detach { partition }).await.ok()?;
-                status.set_counted(false);
-            } else if (bounds.start..=bounds.end).contains(&uploader.position) {
-                let through = bounds.start;
-                let unreadable = Unreadable { source, through, receipted, receipted_start };
-                neighbours.unreadable.send(unreadable).await.ok()?;
-                return Some(uploader.position);
-            } else if uploader.position < bounds.start {
-                // Retention passed us. What was read before that is not lost with it.
-                neighbours.drain_uploader.send(Drain).await.ok()?;
+            match bounds {
+                Ok(bounds) if asked < bounds.start && uploader.position < bounds.start => {
+                    // Retention passed us. What was read before that is not lost with it.
+                    neighbours.drain_uploader.send(Drain).await.ok()?;
+                }
+                Ok(bounds) if asked < bounds.start && uploader.position <= bounds.end => {
+                    let through = bounds.start;
+                    let unreadable = Unreadable { source, through, receipted, receipted_start };
+                    neighbours.unreadable.send(unreadable).await.ok()?;
+                    return Some(uploader.position);
+                }
+                // The log was cut off, or may have been: this is said but once, and by the time the broker tells its ends the log may
+                // have grown past what is held here. Whatever lies beyond the last receipt may be another record now.
+                cut_off => {
+                    tracing::warn!(%partition, asked, bounds = ?cut_off,
+                        "the log was cut off, or may have been; what is not in the lake is read anew");
+                    neighbours.detach_aggregator.send(Detach { partition }).await.ok()?;
+                    status.set_counted(false);
+                }
             }
             // Retention, a log that was cut off behind records that we have, or another topic: the uploader's recovery finds out
             // which, with what the ledger says of the last record.

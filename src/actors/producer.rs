@@ -5,6 +5,7 @@
 //! ([`chunk_records`]) that a request to stop waits a tenth of a second at most, or for one record.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use thiserror::Error;
@@ -60,6 +61,9 @@ pub struct StopProducing;
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ProduceError>")]
 pub struct Flush;
+
+/// After a pause, of the input or of the broker, no more is made up for than what is due in so long.
+const BEHIND: Duration = Duration::from_secs(10);
 
 /// Records a chunk may have at `rate` records a second (none: as fast as it goes).
 pub fn chunk_records(rate: Option<u32>) -> usize {
@@ -197,7 +201,7 @@ impl Handler<Flush> for Producer {
     }
 }
 
-/// Says when records are due: the n-th one n/rate seconds after the first.
+/// Says when records are due: the n-th one n/rate seconds after the first, counted anew once they come over [`BEHIND`] late.
 #[derive(Debug)]
 struct Pace {
     rate: u32,
@@ -209,7 +213,10 @@ impl Pace {
     /// Takes `records` into account and says when they may go.
     fn take(&mut self, records: u64, now: Instant) -> Instant {
         let since = *self.since.get_or_insert(now);
-        let due = since + std::time::Duration::from_secs_f64(self.sent as f64 / f64::from(self.rate));
+        let mut due = since + Duration::from_secs_f64(self.sent as f64 / f64::from(self.rate));
+        if now.saturating_duration_since(due) > BEHIND {
+            (self.since, self.sent, due) = (Some(now), 0, now);
+        }
         self.sent += records;
         due
     }
@@ -217,8 +224,6 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -237,5 +242,8 @@ mod tests {
         assert_eq!(pace.take(50, now), now + Duration::from_millis(500));
         // A chunk that came late does not move the ones after it.
         assert_eq!(pace.take(50, now + Duration::from_secs(9)), now + Duration::from_secs(1));
+        // One after a long pause does: nobody wants an hour's records at once.
+        let later = now + Duration::from_secs(3600);
+        assert_eq!([pace.take(50, later), pace.take(50, later)], [later, later + Duration::from_millis(500)]);
     }
 }

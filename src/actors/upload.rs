@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntGauge};
 use thiserror::Error;
 
 use super::heartbeat::Heartbeat;
-use crate::kafka::{Log, LogError};
+use crate::kafka::{Log, LogError, TopicPartition};
 use crate::lake::chain::{Chain, ChainError, Decided, Unfinished};
 use crate::lake::codec::{CodecError, NewObject};
 use crate::lake::encoders::Encoders;
@@ -70,6 +70,17 @@ pub enum UploadError {
     /// The range cannot be encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// The log was cut off; who reads it finds out, too, and then what is held is read anew.
+    #[error("the log ends at offset {log_end}, before offset {end}, up to which it was read")]
+    CutOff {
+        /// End of the range.
+        end: i64,
+        /// End of the log.
+        log_end: i64,
+    },
+    /// Whoever began it was given up, and another one is in its place.
+    #[error("another uploader is in this one's place")]
+    GivenUp,
     /// Another writer decided a range that is longer than what was read.
     #[error("another writer decided up to offset {}", .0.end)]
     Longer(Box<Decision>),
@@ -80,7 +91,7 @@ impl UploadError {
     pub fn is_transient(&self) -> bool {
         match self {
             UploadError::Chain(error) => error.is_transient(),
-            UploadError::Log(_) => true,
+            UploadError::Log(_) | UploadError::CutOff { .. } | UploadError::GivenUp => true,
             UploadError::Codec(_) | UploadError::Longer(_) => false,
         }
     }
@@ -133,6 +144,20 @@ impl Job {
         Ok(Uploaded { decision, receipt, outcome })
     }
 
+    /// A decision cannot be taken back: asks, before it is made, what may have come about while others were waited for.
+    async fn check_still_there(&self) -> Result<(), UploadError> {
+        if self.heartbeat.is_given_up() {
+            return Err(UploadError::GivenUp);
+        }
+        let partition =
+            TopicPartition { topic: Arc::clone(&self.source.topic), partition: self.source.partition };
+        let log_end = self.log.bounds(&partition).await?.end;
+        if log_end < self.end {
+            return Err(UploadError::CutOff { end: self.end, log_end });
+        }
+        Ok(())
+    }
+
     async fn decide(&self, range: Range) -> Result<Taken, UploadError> {
         let mut draft = self.chain.draft(EntryKind::Data, self.start, self.end, self.head.as_ref());
         let before = self.head.as_ref().and_then(|head| head.clock_ms);
@@ -150,6 +175,7 @@ impl Job {
                 Ok((draft, range, counts))
             })
             .await?;
+        self.check_still_there().await?;
         crate::fault::point("uploader.decide").await;
         match self.chain.decide(&draft).await? {
             Decided::Own => Ok(Taken { decision: draft, range, counts: Some(counts), outcome: "own" }),

@@ -75,8 +75,6 @@ pub struct Uploader {
     read_from: i64,
     /// End of the range that an upload is under way for.
     uploading: Option<i64>,
-    /// Whether the last upload failed and waits to be tried again.
-    failing: bool,
     /// What the budget knows of `pending`.
     share: OpenShare,
     /// Its one permit is held by the upload under way.
@@ -106,7 +104,6 @@ impl Uploader {
             unfinished: None,
             read_from: 0,
             uploading: None,
-            failing: false,
             share,
             slot: Arc::new(Semaphore::new(1)),
             due: None,
@@ -193,7 +190,7 @@ impl Uploader {
     /// Tells the budget what an upload that began now would free: nothing where none can, so that others need not wait
     /// for it.
     fn note_open(&self) {
-        let none = self.uploading.is_some() || self.unfinished.is_some() || self.failing;
+        let none = self.uploading.is_some() || self.unfinished.is_some();
         self.share.set(if none { 0 } else { self.open_bytes() });
     }
 
@@ -203,7 +200,7 @@ impl Uploader {
 
     /// Starts an upload if there is a reason for one and none is under way.
     fn consider(&mut self, forced: bool, ctx: &mut Context<Self>) {
-        if self.uploading.is_some() || self.failing && !forced {
+        if self.uploading.is_some() {
             return;
         }
         self.note_open();
@@ -254,18 +251,27 @@ impl Uploader {
         self.uploading = Some(job.end);
         self.note_open();
         let began = Instant::now();
-        let slot = Arc::clone(&self.slot);
+        let (slot, partition) = (Arc::clone(&self.slot), self.partition.clone());
+        let (table, failed) = (self.source.kind.table(), self.around.metrics.uploads.clone());
         // A task of its own: while a delivery waits for room, an actor's context polls nothing that it has spawned.
         let upload = actix::spawn(async move {
             let _busy = slot.acquire_owned().await;
             // What it works on takes memory, even once this actor has ended.
             let _charges = charges;
-            job.run(range).await
+            let result = job.run(range).await;
+            if let Err(error) = result.as_ref()
+                && error.is_transient()
+            {
+                failed.ended(table, "failed");
+                tracing::warn!(%partition, %error, "upload is tried again");
+                // Here, so that meanwhile nothing else begins, and deliveries over the limit wait as they do while it runs.
+                tokio::time::sleep(RETRY).await;
+            }
+            result
         });
         ctx.spawn(upload.into_actor(self).map(move |result, actor, ctx| {
             actor.uploading = None;
-            actor.failing = false;
-            let (table, metrics) = (actor.source.kind.table(), &actor.around.metrics);
+            let metrics = &actor.around.metrics;
             let Ok(result) = result else {
                 tracing::error!(partition = %actor.partition, "the upload panicked");
                 return ctx.stop();
@@ -279,18 +285,20 @@ impl Uploader {
                     metrics.uploads.conflicts.with_label_values(&[table]).inc();
                     actor.adopted_longer(*decision, ctx);
                 }
-                Err(error) if error.is_transient() => {
-                    metrics.uploads.ended(table, "failed");
-                    actor.failing = true;
-                    tracing::warn!(partition = %actor.partition, %error, "upload is tried again");
-                    ctx.run_later(RETRY, |actor, ctx| actor.consider(true, ctx));
-                }
+                Err(error) if error.is_transient() => actor.consider(true, ctx),
                 Err(error) => {
                     metrics.uploads.ended(table, "refused");
                     actor.refuse(&error.to_string(), ctx);
                 }
             }
         }));
+    }
+
+    fn tell_oldest(&self) {
+        let oldest = self.pending.oldest_timestamp();
+        // Of one without a time is known that it waits by now.
+        let oldest = oldest.map(|timestamp| if timestamp < 0 { now_ms() } else { timestamp });
+        self.around.status.set_oldest_pending_ms(oldest);
     }
 
     fn uploaded(&mut self, uploaded: Uploaded, ctx: &mut Context<Self>) {
@@ -304,7 +312,7 @@ impl Uploader {
         self.pending.drop_before(decision.end);
         self.around.status.set_head(Some(decision.end));
         self.around.status.set_uploaded_ms(Some(now_ms()));
-        self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
+        self.tell_oldest();
         let hint = CommittedOffset { offset: decision.end, entry_start: decision.start };
         self.around.log.commit(&self.partition, hint);
         self.unfinished = None;
@@ -404,7 +412,7 @@ impl Handler<Deliver> for Uploader {
             Offered::Known => return now(Delivered::Taken),
             Offered::Taken => self.around.status.set_taken(Some(self.pending.end())),
         }
-        self.around.status.set_oldest_pending_ms(self.pending.oldest_timestamp());
+        self.tell_oldest();
         self.arm(ctx);
         self.consider(false, ctx);
         if self.uploading.is_none() || self.open_bytes() < self.settings.max_bytes {

@@ -134,6 +134,7 @@ impl WindowAggregator {
             line.set_clock_ms(status.clock);
             self.tell(&status.source);
         }
+        self.charts.set_now(now_ms());
         let watermark = self.charts.watermark();
         self.metrics.watermark.set(watermark.map_or(0.0, |watermark| watermark as f64 / 1000.0));
         self.board.set_watermark(watermark);
@@ -166,8 +167,8 @@ impl WindowAggregator {
         let mut applied = Applied::Known;
         for until in told.into_iter().chain([end]) {
             applied = self.charts.apply(source, activity, start, until);
-            if let Some(share) = self.shares.get_mut(source) {
-                share.note_counted(until, self.charts.counters(source));
+            if let (Some(share), Some(end)) = (self.shares.get_mut(source), self.charts.end(source)) {
+                share.note_counted(end, self.charts.counters(source));
             }
         }
         applied
@@ -197,6 +198,8 @@ impl WindowAggregator {
     /// Writes a marker if the watermark has passed another hour.
     fn mark(&mut self, source: &Source, watermark: Option<i64>, end: i64, ctx: &mut Context<Self>) {
         let Some(watermark) = watermark else { return };
+        // One event of a wrong clock completes no hour that is still to come.
+        let watermark = watermark.min(now_ms() - self.settings.charts.lateness);
         let hour = Hour(Hour::of_ms(watermark).0 - 1);
         let Some(share) = self.shares.get_mut(source) else { return };
         if share.marked >= Some(hour) || Instant::now() < share.mark_after {
@@ -318,15 +321,16 @@ impl WindowAggregator {
             share.discarded = true;
             return Delivered::Taken;
         }
-        let began = Instant::now();
+        let (began, now) = (Instant::now(), now_ms());
         if batch.rows() > 0 {
             share.last_rows = began;
         }
+        self.charts.set_now(now);
         let answer = match self.count(&batch.source, &activity, batch.start, batch.end) {
             Applied::Hole { expected } => Delivered::Rewind(expected),
             Applied::Folded { .. } | Applied::Known | Applied::Unassigned => {
                 self.hold_back();
-                if let Some(latency) = count_latency(batch, now_ms()) {
+                if let Some(latency) = count_latency(batch, now) {
                     self.metrics.count_latency.observe(latency);
                 }
                 Delivered::Taken

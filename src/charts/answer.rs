@@ -206,6 +206,17 @@ pub struct UsersSeries {
     pub users: Vec<u64>,
 }
 
+/// Bytes of a text in an answer.
+const LONGEST_TEXT: usize = 500;
+
+/// A text as it is answered: one that is longer than any name is cut short, or a few records could fill every answer.
+pub(super) fn brief(text: &str) -> String {
+    if text.len() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(LONGEST_TEXT)])
+}
+
 /// The users of one value: `{"level":"paid","users":45}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::schemas::EventKind;
 
-use super::answer::{At, PreviousWindow, SongRow, SongsAnswer, TimeMs, WindowSpan};
+use super::answer::{At, PreviousWindow, SongRow, SongsAnswer, TimeMs, WindowSpan, brief};
 use super::rank::Candidate;
 use super::state::Charts;
 use super::window::{MINUTE_MS, Window};
@@ -98,8 +98,8 @@ impl Charts {
         SongRow {
             rank,
             previous_rank,
-            artist: artist.to_owned(),
-            song: title.to_owned(),
+            artist: brief(artist),
+            song: brief(title),
             plays: song.plays,
             listeners: song.listeners,
             last_played: TimeMs(song.last),

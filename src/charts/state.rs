@@ -61,7 +61,7 @@ pub struct Charts {
     remaps: Remaps,
     topics: BTreeMap<Arc<str>, usize>,
     announced: Option<i64>,
-    changes: u64,
+    now: i64,
     compact_at: usize,
 }
 
@@ -76,7 +76,7 @@ impl Charts {
             remaps: Remaps::default(),
             topics: BTreeMap::new(),
             announced: None,
-            changes: 0,
+            now: i64::MAX,
             compact_at: MIN_ENTRIES,
         }
     }
@@ -104,9 +104,7 @@ impl Charts {
 
     /// How many partitions a topic has in all, for [`Coverage::total`].
     pub fn set_topic_partitions(&mut self, topic: &str, count: usize) {
-        if self.topics.insert(Arc::from(topic), count) != Some(count) {
-            self.changes += 1;
-        }
+        self.topics.insert(Arc::from(topic), count);
     }
 
     /// Folds in the batch `[start, end)`, whose rows are `activity`, in order of offset.
@@ -124,7 +122,6 @@ impl Charts {
         let to = activity.offsets.partition_point(|&offset| offset < end).max(from);
         state.fold(&self.settings, &mut self.tables, &mut self.remaps, activity, from..to);
         state.end = end;
-        self.changes += 1;
         self.advance();
         self.compact_if_large();
         Applied::Folded { rows: to - from }
@@ -140,17 +137,14 @@ impl Charts {
         let Some(state) = self.partitions.get_mut(source) else { return };
         if state.idle != idle {
             state.idle = idle;
-            self.changes += 1;
             self.advance();
         }
     }
 
     /// Tells whether a partition lacks a part of what it should hold; then [`Coverage::covered`] does not count it.
     pub fn set_partial(&mut self, source: &Source, partial: bool) {
-        if let Some(state) = self.partitions.get_mut(source)
-            && std::mem::replace(&mut state.partial, partial) != partial
-        {
-            self.changes += 1;
+        if let Some(state) = self.partitions.get_mut(source) {
+            state.partial = partial;
         }
     }
 
@@ -159,25 +153,33 @@ impl Charts {
         self.partitions.get(source).map(|state| state.counters)
     }
 
-    /// Event time, ms, before which only late records are expected: the slowest live partition's clock less the
-    /// lateness; with all partitions idle, the fastest one's. None while a live partition has seen nothing.
+    /// Event time, ms, before which only late records are expected: the slowest live partition's clock, or now, if that is before
+    /// it, less the lateness; with all partitions idle, the fastest one's. None while a live partition has seen nothing.
     /// Never moves back while the set of partitions stays the same.
     pub fn watermark(&self) -> Option<i64> {
         self.announced
     }
 
-    /// The newest event time seen, ms.
-    pub fn newest(&self) -> Option<i64> {
-        self.partitions.values().filter_map(|state| state.clock).max()
+    /// Tells the wall clock's time, ms. A producer whose clock is wrong moves its partition's clock ahead of it; without this, live
+    /// windows would then be ones in which nobody else has an event yet, and the partition would be paused until that time.
+    pub fn set_now(&mut self, now: i64) {
+        self.now = now;
+        self.advance();
     }
 
-    /// How far, in ms of event time, a partition's clock is ahead of the slowest live partition that has one; none
-    /// if it is not assigned or has seen nothing. The slowest is never ahead, so pausing by this never stops all.
+    /// The newest event time seen, ms, or now, if that is before it.
+    pub fn newest(&self) -> Option<i64> {
+        let clock = self.partitions.values().filter_map(|state| state.clock).max()?;
+        Some(clock.min(self.now))
+    }
+
+    /// How far, in ms of event time, a partition's clock, or now, if that is before it, is ahead of the slowest live partition that
+    /// has one; none if it is not assigned or has seen nothing. The slowest is never ahead, so pausing by this never stops all.
     pub fn ahead_of_watermark(&self, source: &Source) -> Option<i64> {
         let clock = self.partitions.get(source)?.clock?;
         let live = self.partitions.values().filter(|state| !state.idle);
         let slowest = live.filter_map(|state| state.clock).min().unwrap_or(clock);
-        Some((clock - slowest).max(0))
+        Some((clock.min(self.now) - slowest).max(0))
     }
 
     /// Each assigned partition, in order.
@@ -189,11 +191,6 @@ impl Charts {
             idle: state.idle,
             counters: state.counters,
         })
-    }
-
-    /// Grows with every change that an answer could show.
-    pub fn changes(&self) -> u64 {
-        self.changes
     }
 
     /// A partition's state as bytes, for [`Charts::restore`]; none if it is not assigned, or lacks a part of what it should hold.
@@ -222,7 +219,6 @@ impl Charts {
     }
 
     fn partitions_changed(&mut self) {
-        self.changes += 1;
         self.remaps.purge();
         self.announced = self.computed_watermark();
     }
@@ -238,7 +234,7 @@ impl Charts {
         } else {
             live().map(|state| state.clock).min().flatten()
         };
-        clock.map(|clock| clock - self.settings.lateness)
+        clock.map(|clock| clock.min(self.now) - self.settings.lateness)
     }
 
     /// Looks for what no pane refers to in the interners once they have doubled since the last time, so that the

@@ -2,10 +2,14 @@
 
 use std::ops::Range;
 
-use super::answer::{At, Group, Splits, TimeMs, UsersAnswer, UsersDetails, UsersSeries, WindowSpan};
+use super::answer::{At, Group, Splits, TimeMs, UsersAnswer, UsersDetails, UsersSeries, WindowSpan, brief};
 use super::intern::{BitSet, NO_TEXT};
 use super::state::Charts;
 use super::window::{GroupBy, StepPanes, Window};
+
+/// Groups in an answer, the largest ones. Values come as events bring them, and whoever writes another into each must not fill
+/// every answer with them.
+const MOST_GROUPS: usize = 100;
 
 /// The users of some panes.
 struct Active {
@@ -114,9 +118,10 @@ impl Charts {
         let mut groups: Vec<Group> = (0_u32..)
             .zip(counts)
             .filter(|&(_, users)| users > 0)
-            .map(|(id, users)| Group { by, value: self.tables.texts.get(id).map(str::to_owned), users })
+            .map(|(id, users)| Group { by, value: self.tables.texts.get(id).map(brief), users })
             .collect();
         groups.sort_unstable_by(|a, b| b.users.cmp(&a.users).then_with(|| a.value.cmp(&b.value)));
+        groups.truncate(MOST_GROUPS);
         groups
     }
 }

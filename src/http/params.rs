@@ -27,6 +27,8 @@ pub(super) enum ApiError {
     Query,
     #[error("{0}")]
     Engine(#[from] EngineError),
+    #[error("too many ask at once")]
+    Busy,
     #[error("there are {0} streams open already")]
     TooManyStreams(usize),
 }
@@ -36,7 +38,7 @@ impl ResponseError for ApiError {
         match self {
             ApiError::Parameter { .. } | ApiError::Query => StatusCode::BAD_REQUEST,
             ApiError::Engine(EngineError::Failed(_)) => StatusCode::INTERNAL_SERVER_ERROR,
-            ApiError::Engine(EngineError::Unavailable(_)) | ApiError::TooManyStreams(_) => {
+            ApiError::Engine(EngineError::Unavailable(_)) | ApiError::Busy | ApiError::TooManyStreams(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }

@@ -55,6 +55,7 @@ pub fn configure(services: &Services) -> impl FnOnce(&mut web::ServiceConfig) + 
             .app_data(web::Data::from(services.hub))
             .app_data(web::Data::new(services.registry))
             .app_data(web::Data::new(services.metrics))
+            .app_data(web::Data::new(api::Turns::default()))
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
             .service(web::scope("/api/v1").configure(api::routes))
             .service(web::resource("/metrics").get(health::metrics))

@@ -23,7 +23,8 @@ use super::params::{ApiError, DEFAULT_LIMIT, Params};
 
 /// How often the engine is asked for what changed, at most.
 pub const TICK: Duration = Duration::from_secs(1);
-/// A comment is sent after so long a silence, so that proxies keep the connection.
+/// An event without content is sent after so long a silence, so that proxies keep the connection, and a page can tell silence from a
+/// connection that is dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A feed rests this many times as long as its answers took: however much there is to count, the windows that are
 /// watched take but a small share of the aggregator's time, and long windows move less often.
@@ -32,6 +33,8 @@ const REST: u32 = 10;
 pub(super) const MAX_CLIENTS: usize = 1000;
 /// A client that misses so many successive frames of one kind is too slow.
 const MAX_MISSED: u64 = 60;
+/// Sent after [`KEEP_ALIVE`]. Browsers pass no comment on, nor an event without data.
+const ALIVE: &[u8] = b"event: alive\ndata: 1\n\n";
 /// Tells the browser to wait two seconds before it connects anew.
 const GREETING: &[u8] = b"retry: 2000\n\n";
 
@@ -233,7 +236,7 @@ impl Client {
                 next = self.songs.next() => next,
                 next = self.users.next() => next,
                 next = self.status.next() => next,
-                _ = self.keep_alive.tick() => return Some(Bytes::from_static(b": keep-alive\n\n")),
+                _ = self.keep_alive.tick() => return Some(Bytes::from_static(ALIVE)),
             };
             match next {
                 Next::Send(text) => {
@@ -270,16 +273,28 @@ async fn ask(engine: &dyn Engine, hub: &Hub, feed: &Feed) {
     let (window, at) = (feed.window, feed.at);
     match engine.songs(SongsQuery { window, at, limit: DEFAULT_LIMIT, find: None }).await {
         Ok(answer) => hub.publish(&feed.songs, "songs", &answer),
-        Err(error) => tracing::debug!(%error, "no songs to publish"),
+        Err(error) => {
+            forget(&feed.songs);
+            tracing::debug!(%error, "no songs to publish");
+        }
     }
     match engine.users(UsersQuery { window, at, by: Some(GroupBy::Level), detail: true }).await {
         Ok(answer) => hub.publish(&feed.users, "users", &answer),
-        Err(error) => tracing::debug!(%error, "no users to publish"),
+        Err(error) => {
+            forget(&feed.users);
+            tracing::debug!(%error, "no users to publish");
+        }
     }
 }
 
 /// Asks the engine once for what the open streams show, and publishes what changed.
 pub async fn tick(engine: &dyn Engine, hub: &Hub) {
+    // First, for it waits for nobody.
+    if hub.status.receiver_count() == 0 {
+        forget(&hub.status);
+    } else {
+        hub.publish(&hub.status, "status", &engine.status());
+    }
     for feed in &hub.feeds {
         if feed.songs.receiver_count() == 0 {
             forget(&feed.songs);
@@ -290,11 +305,6 @@ pub async fn tick(engine: &dyn Engine, hub: &Hub) {
             ask(engine, hub, feed).await;
             feed.rest(began.elapsed() * REST);
         }
-    }
-    if hub.status.receiver_count() == 0 {
-        forget(&hub.status);
-    } else {
-        hub.publish(&hub.status, "status", &engine.status());
     }
 }
 
@@ -398,18 +408,18 @@ mod tests {
         assert_eq!(text(&mut client).await.unwrap(), "retry: 2000\n\n");
         assert_eq!(text(&mut client).await.unwrap(), "id: 2\nevent: status\ndata: \"new\"\n\n");
         say(&hub, "new");
-        assert_eq!(text(&mut client).await.unwrap(), ": keep-alive\n\n");
+        assert_eq!(text(&mut client).await.unwrap(), "event: alive\ndata: 1\n\n");
         say(&hub, "newer");
         assert_eq!(text(&mut client).await.unwrap(), "id: 3\nevent: status\ndata: \"newer\"\n\n");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_is_broken_by_comments() {
+    async fn silence_is_broken() {
         let hub = hub();
         let mut client = hub.subscribe(Window::Sliding5m, At::Live).unwrap();
         text(&mut client).await;
         let began = Instant::now();
-        assert_eq!(text(&mut client).await.unwrap(), ": keep-alive\n\n");
+        assert_eq!(text(&mut client).await.unwrap(), "event: alive\ndata: 1\n\n");
         assert_eq!(began.elapsed(), KEEP_ALIVE);
     }
 

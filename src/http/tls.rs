@@ -73,6 +73,8 @@ impl Files {
 struct State {
     current: Arc<CertifiedKey>,
     stamps: [Option<Stamp>; 2],
+    /// What was told of files that cannot be used.
+    told: Option<[Option<Stamp>; 2]>,
     looked: Instant,
 }
 
@@ -80,7 +82,7 @@ impl State {
     fn new(files: &Files) -> anyhow::Result<Self> {
         // Stamps are taken before reading: what is written meanwhile changes them once more, and is read the next time.
         let stamps = files.stamps();
-        Ok(State { current: Arc::new(files.load()?), stamps, looked: Instant::now() })
+        Ok(State { current: Arc::new(files.load()?), stamps, told: None, looked: Instant::now() })
     }
 
     fn look(&mut self, files: &Files) {
@@ -89,16 +91,21 @@ impl State {
         if stamps == self.stamps {
             return;
         }
-        self.stamps = stamps;
+        // What cannot be used is read again each time: rights that are given later change no stamp.
         match files.load() {
             Ok(loaded) => {
+                (self.stamps, self.told) = (stamps, None);
                 self.current = Arc::new(loaded);
                 tracing::info!("the certificate was replaced, and is served from now on");
             }
-            Err(error) => tracing::warn!(
-                error = format!("{error:#}"),
-                "the certificate's files have changed, but cannot be used; the certificate before is served until they can"
-            ),
+            Err(error) => {
+                if self.told.replace(stamps) != Some(stamps) {
+                    tracing::warn!(
+                        error = format!("{error:#}"),
+                        "the certificate's files have changed, but cannot be used; the certificate before is served until they can"
+                    );
+                }
+            }
         }
     }
 }
@@ -170,5 +177,13 @@ mod tests {
         assert_eq!(served(), der(&second.0));
         std::fs::remove_file(&chain).unwrap();
         assert_eq!(served(), der(&second.0));
+        write(&chain, &first.0);
+        write(&key, &vec![b'x'; first.1.len()]);
+        assert_eq!(served(), der(&second.0));
+        // As where rights to read it come later: nothing of the stamp changes.
+        let modified = std::fs::metadata(&key).unwrap().modified().unwrap();
+        write(&key, &first.1);
+        std::fs::File::options().write(true).open(&key).unwrap().set_modified(modified).unwrap();
+        assert_eq!(served(), der(&first.0));
     }
 }

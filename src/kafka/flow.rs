@@ -14,7 +14,7 @@ use super::assignment::assign_paused;
 use super::cursor::Cursor;
 use super::gate::{Gate, Waker};
 use super::native::client::cached_high_watermark;
-use super::native::{PartitionQueue, Taken};
+use super::native::{FetchError, PartitionQueue, Taken};
 use super::poller::{GroupContext, Reader, Reading, Sink};
 use crate::messages::{FetchFailed, Fetched};
 use crate::status::{PartitionStatus, Wait};
@@ -169,7 +169,7 @@ impl Slot {
         if wait.is_some() {
             return false;
         }
-        let Taken { batch, at_end, error, unproven } =
+        let Taken { batch, at_end, mut error, unproven } =
             queue.take(&mut flow.cursor, MESSAGES_PER_TAKE, &flow.gate);
         let busy = batch.is_some();
         if busy || at_end || error.is_some() {
@@ -185,7 +185,11 @@ impl Slot {
             status.set_at_end(false);
             flow.stash = Some(Fetched { reading: flow.reading, batch });
         }
-        if at_end {
+        // Whoever began to read anew may have missed what the client said of a log that was cut off.
+        let ends_at = at_end.then_some(flow.cursor.next());
+        if error.is_none() && ends_at.is_some() && ends_at < status.taken() {
+            error = ends_at.map(|asked| FetchError::OffsetOutOfRange { asked });
+        } else if at_end {
             status.set_at_end(true);
             status.set_position(Some(flow.cursor.next()));
             if status.read_until().is_some_and(|until| flow.cursor.next() >= until) {

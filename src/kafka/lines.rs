@@ -67,8 +67,25 @@ impl Chunk {
 
 /// Reads lines from a file or from standard input; zstd and gzip are told by their first bytes.
 pub struct LineReader {
-    input: Box<dyn BufRead + Send>,
+    input: Box<dyn Input>,
     line: u64,
+}
+
+/// A buffered reader that tells whether it can give bytes without waiting.
+trait Input: BufRead + Send {
+    fn has_more(&self) -> bool;
+}
+
+impl<R: Read + Send> Input for BufReader<R> {
+    fn has_more(&self) -> bool {
+        !self.buffer().is_empty()
+    }
+}
+
+/// A zstd frame, or one that says nothing, with which pzstd begins each frame (RFC 8878, 3.1).
+fn is_zstd(start: &[u8]) -> bool {
+    start.starts_with(&[0x28, 0xB5, 0x2F, 0xFD])
+        || matches!(start, [first, 0x2A, 0x4D, 0x18, ..] if first & 0xF0 == 0x50)
 }
 
 impl LineReader {
@@ -85,7 +102,7 @@ impl LineReader {
     fn new(raw: Box<dyn Read + Send>, taken: Arc<AtomicU64>) -> io::Result<Self> {
         let mut raw = BufReader::with_capacity(256 << 10, Counted { raw, taken });
         let start = raw.fill_buf()?;
-        let input: Box<dyn BufRead + Send> = if start.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) {
+        let input: Box<dyn Input> = if is_zstd(start) {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(raw)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
             Box::new(BufReader::with_capacity(256 << 10, decoder))
@@ -102,19 +119,25 @@ impl LineReader {
         self.line
     }
 
-    /// The next lines, at most `max_records`; none at the end. Empty lines are left out.
+    /// The next lines, at most `max_records`, and no more than there are without waiting; none at the end. Empty lines are left out.
     ///
     /// # Errors
     /// The input cannot be read or decompressed, or a line is longer than 16 MiB.
     pub fn next_chunk(&mut self, max_records: usize) -> io::Result<Option<Chunk>> {
         let mut chunk = Chunk::default();
-        while chunk.len() < max_records.max(1) && chunk.bytes.len() < CHUNK_BYTES {
+        let mut has_more = true;
+        // What a slow pipe gave is passed on before the next is waited for.
+        while chunk.len() < max_records.max(1)
+            && chunk.bytes.len() < CHUNK_BYTES
+            && (has_more || chunk.is_empty())
+        {
             let start = chunk.bytes.len();
             let read = (&mut self.input).take(MAX_LINE + 1).read_until(b'\n', &mut chunk.bytes)?;
             if read == 0 {
                 break;
             }
             self.line += 1;
+            has_more = self.input.has_more();
             if read as u64 > MAX_LINE {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the line is longer than 16 MiB"));
             }
@@ -122,6 +145,8 @@ impl LineReader {
             let value = value.strip_suffix(b"\n").unwrap_or(value);
             let value = value.strip_suffix(b"\r").unwrap_or(value);
             if value.is_empty() {
+                // However many there are, they fill no chunk.
+                chunk.bytes.truncate(start);
                 continue;
             }
             let span = Span { value: start..start + value.len(), key: key_of(value), line: self.line };
@@ -211,6 +236,31 @@ mod tests {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(TEXT).expect("write");
         assert_eq!(read(encoder.finish().expect("gzip"), 100).expect("gzip"), expected());
+    }
+
+    #[test]
+    fn a_file_may_begin_with_a_frame_that_says_nothing() {
+        let frame = zstd::encode_all(TEXT, 1).expect("zstd");
+        let skipped = [&[0x50, 0x2A, 0x4D, 0x18, 4, 0, 0, 0, 1, 2, 3, 4][..], &frame].concat();
+        assert_eq!(read(skipped, 100).expect("zstd"), expected());
+    }
+
+    #[test]
+    fn many_empty_lines_are_not_the_end() {
+        let lines = [&b"{}\n"[..], &b"\n".repeat(3 * CHUNK_BYTES), b"{}"].concat();
+        assert_eq!(read(lines, 10).expect("plain").len(), 2);
+    }
+
+    #[test]
+    fn what_a_slow_pipe_gave_is_not_held_back() {
+        let (from, mut to) = io::pipe().expect("a pipe");
+        to.write_all(b"{\"userId\":1}\n{\"userId\":2}\n").expect("room");
+        let mut reader = LineReader::new(Box::new(from), Arc::default()).expect("a reader");
+        assert_eq!(reader.next_chunk(10).expect("two lines").map(|chunk| chunk.len()), Some(2));
+        to.write_all(b"{}").expect("room");
+        drop(to);
+        assert_eq!(reader.next_chunk(10).expect("the last").map(|chunk| chunk.len()), Some(1));
+        assert!(reader.next_chunk(10).expect("the end").is_none());
     }
 
     #[test]

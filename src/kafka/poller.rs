@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::Recipient;
@@ -24,7 +24,7 @@ use super::assignment::{assign_paused, partitions_of};
 use super::clock::WallClock;
 use super::flow::Slot;
 use super::gate::{Gate, Waker};
-use super::native::client::events_waiting;
+use super::native::client::{events_waiting, is_member};
 use super::token;
 use crate::log_limit::Recent;
 use crate::messages::{FetchFailed, Fetched, GroupEvent};
@@ -117,9 +117,9 @@ impl Poller {
         self.tell(Command::Close);
     }
 
-    /// Waits until the group is left, within `LEAVE_DEADLINE` and a little.
+    /// Waits until the group is left, within two `LEAVE_DEADLINE` and a little.
     pub async fn closed(&self) {
-        for _ in 0..(LEAVE_DEADLINE.as_millis() / 10 + 100) {
+        for _ in 0..(2 * LEAVE_DEADLINE.as_millis() / 10 + 100) {
             if !self.is_alive() {
                 return;
             }
@@ -211,6 +211,8 @@ struct Loop {
     watermarks_read: Instant,
     clock: WallClock,
     alive: Arc<AtomicBool>,
+    /// It has a name of its own in the group (KIP-345).
+    is_static: bool,
 }
 
 /// Makes the consumer, subscribes to `topics` and starts the poll loop.
@@ -244,6 +246,7 @@ pub fn spawn(
         watermarks_read: Instant::now(),
         clock: WallClock::new(),
         alive,
+        is_static: config.get("group.instance.id").is_some(),
     };
     std::thread::Builder::new().name("kafka-poll".into()).spawn(move || poll_loop.run())?;
     Ok((poller, consumer))
@@ -287,6 +290,7 @@ impl Loop {
     /// and the next start would wait for that.
     fn leave(&mut self) {
         self.slots.clear();
+        self.finish_joining();
         if let Err(error) = self.consumer.close_queue() {
             return tracing::warn!(%error, "the group could not be left");
         }
@@ -299,13 +303,30 @@ impl Loop {
             }
             // What it still says is of no interest any more.
             let _ = self.consumer.poll(Duration::from_millis(10));
-            let mut rebalances =
-                self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rebalances = self.rebalances();
             answer = !rebalances.is_empty();
             rebalances.clear();
         }
         // Dropped, it would be closed once more, which rdkafka reports as an error. The process ends soon.
         std::mem::forget(Arc::clone(&self.consumer));
+    }
+
+    /// Closed while it joins, librdkafka up to 2.12 ends the process once the broker answers (its issue 5347). Told to unsubscribe,
+    /// it joins no more: it leaves, or has been given partitions first, or has to give some back. One with a name of its own in the
+    /// group, which is to keep its place, would leave it by that; its closing does no harm.
+    fn finish_joining(&self) {
+        if self.is_static {
+            return;
+        }
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + LEAVE_DEADLINE;
+        while is_member(&self.consumer) && self.rebalances().is_empty() && Instant::now() < deadline {
+            let _ = self.consumer.poll(Duration::from_millis(10));
+        }
+    }
+
+    fn rebalances(&self) -> MutexGuard<'_, VecDeque<(bool, TopicPartitionList)>> {
+        self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns false when told to close.
@@ -344,8 +365,7 @@ impl Loop {
             busy = true;
         }
         loop {
-            let next =
-                self.consumer.context().rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let next = self.rebalances().pop_front();
             let Some((assigned, list)) = next else { return busy };
             busy = true;
             if assigned { self.assign(&list) } else { self.revoke(&list) }

@@ -61,10 +61,17 @@ impl Pending {
         later.map(|(_, charge)| charge.bytes()).sum()
     }
 
-    /// Kafka timestamp of the oldest record, ms.
+    /// Kafka timestamp of the oldest record, whether it decodes or not, ms; -1 where the broker gave it none.
     pub fn oldest_timestamp(&self) -> Option<i64> {
-        let (batch, _) = self.batches.front()?;
-        batch.timestamps.get(batch.rows_between(self.start, self.end).start).copied()
+        self.batches.iter().find_map(|(batch, _)| {
+            let row = batch.rows_between(self.start, self.end).next();
+            let row =
+                row.and_then(|row| batch.offsets.get(row).copied().zip(batch.timestamps.get(row).copied()));
+            let rejected =
+                batch.rejected.get(batch.rejected_between(self.start, self.end)).unwrap_or_default();
+            let rejected = rejected.first().map(|record| (record.offset, record.timestamp));
+            row.into_iter().chain(rejected).min().map(|(_, timestamp)| timestamp)
+        })
     }
 
     /// Appends what it does not hold of `batch`.
@@ -347,6 +354,35 @@ mod tests {
         assert_eq!((pending.end(), pending.has_records()), (1006, true));
         assert_eq!(pending.range(1006).checksum().0, 2);
         assert_eq!(pending.batches.len(), 1);
+    }
+
+    #[test]
+    fn the_oldest_record_may_be_one_that_does_not_decode() {
+        let source =
+            Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
+        let mut decoder = Decoder::new(Arc::new(source), false);
+        let budget = MemoryBudget::new(1 << 20, Arc::default());
+        let mut pending = Pending::starting_at(0);
+        assert_eq!(pending.oldest_timestamp(), None);
+        let whole = &br#"{"ts":7}"#[..];
+        let batches: [&[&[u8]]; 2] = [&[b"no JSON"], &[whole, b"nor this", whole]];
+        for records in batches {
+            let start = pending.end();
+            decoder.begin(start, records.len());
+            for (offset, value) in (start..).zip(records) {
+                decoder.push(
+                    RawRecord { offset, timestamp: 100 + offset, key: None, value: Some(value) },
+                    Vec::new,
+                );
+            }
+            let batch = decoder.finish(start + records.len() as i64);
+            let charge = budget.charge(batch.heap_bytes());
+            pending.offer(Arc::new(batch), Arc::new(charge));
+        }
+        for offset in 0..4 {
+            pending.drop_before(offset);
+            assert_eq!(pending.oldest_timestamp(), Some(100 + offset));
+        }
     }
 
     #[test]

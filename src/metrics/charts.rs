@@ -69,9 +69,11 @@ impl ChartMetrics {
     }
 
     fn set_end(&self, answer: &SongsAnswer) {
-        if let Some(end) = answer.window.end {
-            let labels = [answer.window.name, answer.at.name()];
-            self.window_end.with_label_values(&labels).set(end.0 as f64 / 1000.0);
+        let labels = [answer.window.name, answer.at.name()];
+        match answer.window.end {
+            Some(end) => self.window_end.with_label_values(&labels).set(end.0 as f64 / 1000.0),
+            // There may have been none yet.
+            None => drop(self.window_end.remove_label_values(&labels)),
         }
     }
 

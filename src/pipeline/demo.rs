@@ -2,6 +2,8 @@
 
 mod listeners;
 
+use std::fs::{File, TryLockError};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +46,10 @@ pub struct DemoOptions {
 pub fn demo(mut settings: Settings, options: DemoOptions) -> anyhow::Result<Verdict> {
     let topics: Vec<(EventKind, String)> =
         settings.kafka.topics.all().map(|(kind, topic)| (kind, topic.to_owned())).collect();
+    let _alone = hold(&settings)?;
+    // Before the lake is touched: another program may have the address.
+    let listen = settings.http.listen;
+    drop(TcpListener::bind(listen).with_context(|| format!("http.listen {listen} cannot be bound"))?);
     let broker = EmbeddedBroker::start(topics.iter().map(|(_, topic)| (topic.as_str(), PARTITIONS)))
         .context("the demo's broker does not start")?;
     settings.kafka.brokers = broker.address();
@@ -72,6 +78,26 @@ pub fn demo(mut settings: Settings, options: DemoOptions) -> anyhow::Result<Verd
     Ok(verdict)
 }
 
+/// Holds the lake's folder for as long as the answer lives: another demo would close the epochs that this one writes to.
+fn hold(settings: &Settings) -> anyhow::Result<Option<File>> {
+    let Ok(folder) = settings.lake.url.to_file_path() else { return Ok(None) };
+    let path = folder.join(".demo.lock");
+    let held = std::fs::create_dir_all(&folder).and_then(|()| File::create(&path));
+    let held = held.with_context(|| format!("{} cannot be made", path.display()))?;
+    match held.try_lock() {
+        Ok(()) => Ok(Some(held)),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "another demo writes into {}; end it, or name another folder with --folder",
+                folder.display()
+            )
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
+    }
+}
+
 /// Opens an epoch of each topic for this run's broker, whose topics are new. Answers with the newest event time that
 /// the lake holds already.
 async fn take_up(
@@ -94,8 +120,12 @@ async fn take_up(
         }
         let epoch =
             open_next_epoch(store, topic, *kind, PARTITIONS, ids.0, ids.1, writer, &ParquetCodec).await?;
-        if epoch > 1 {
-            newest = newest.max(newest_event(store, *kind, topic, epoch - 1).await?);
+        // A start that came to nothing leaves an epoch without a record.
+        for before in (1..epoch).rev() {
+            if let Some(last) = newest_event(store, *kind, topic, before).await? {
+                newest = newest.max(Some(last));
+                break;
+            }
         }
     }
     Ok(newest)

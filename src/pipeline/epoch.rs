@@ -12,7 +12,7 @@ use crate::kafka::Log;
 use crate::kafka::client::reader_config;
 use crate::kafka::log::KafkaLog;
 use crate::kafka::poller::GroupContext;
-use crate::lake::chain::{check_layout, newest_epoch, open_next_epoch};
+use crate::lake::chain::{check_layout, epoch_record, newest_epoch, open_next_epoch};
 use crate::lake::parquet::ParquetCodec;
 use crate::lake::verify::still_held;
 
@@ -35,8 +35,12 @@ pub fn open_epoch(settings: Settings, topic: &str) -> anyhow::Result<()> {
         let (cluster_id, topic_id) = (identity.cluster_id.as_deref(), identity.topic_id.as_deref());
         let (partitions, writer) = (i32::try_from(partitions)?, writer());
         let newest = newest_epoch(&*store, topic).await?;
-        // Without an id only the records tell whether it is another topic.
-        if let (Some(epoch), None) = (newest, topic_id)
+        let recorded = match newest {
+            Some(epoch) => epoch_record(&*store, topic, epoch).await?.and_then(|record| record.topic_id),
+            None => None,
+        };
+        // Where one of the ids is missing, only the records tell whether it is another topic.
+        if let (Some(epoch), true) = (newest, recorded.is_none() || topic_id.is_none())
             && let Some(partition) = still_held(&*store, &mut retained(&settings)?, topic, epoch, partitions).await?
         {
             bail!(

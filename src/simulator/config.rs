@@ -98,6 +98,10 @@ impl SimulatorConfig {
         share("growth-rate", self.growth_rate, 1e6)?;
         share("attrition-rate", self.attrition_rate, 1e6)?;
         share("similarity", self.similarity, 1.0)?;
+        if !(-MAX_ID..=MAX_ID).contains(&self.first_user_id) {
+            let problem = format!("is {}; it must lie between -{MAX_ID} and {MAX_ID}", self.first_user_id);
+            return Err(ConfigError::new("first-user-id", problem));
+        }
         if !(0..=MAX_MS).contains(&self.start_ms) {
             let problem = format!("is {} ms; it must lie in the years 1970 to 9999", self.start_ms);
             return Err(ConfigError::new("start", problem));
@@ -118,6 +122,9 @@ impl SimulatorConfig {
         }
     }
 }
+
+/// Readers of JSON that know only floating-point numbers tell all ids up to it apart, with room for listeners after the first.
+const MAX_ID: i64 = 9_000_000_000_000_000;
 
 /// Last millisecond of the year 9999.
 const MAX_MS: i64 = 253_402_300_799_999;

@@ -47,7 +47,7 @@ pub struct Broker {
     pub refused: AtomicU64,
     /// Records handed over, those that were handed over again included.
     pub sent: AtomicU64,
-    /// Whether questions about the topic go without an answer.
+    /// Whether questions go without an answer.
     pub fails: AtomicBool,
     /// What the next reading of the log fails with, once it has come to the end.
     pub failure: Mutex<Option<FetchError>>,
@@ -202,6 +202,9 @@ impl Feed for Broker {
 #[async_trait]
 impl Log for Broker {
     async fn bounds(&self, _: &TopicPartition) -> Result<LogBounds, LogError> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(LogError::Unavailable("no answer".into()));
+        }
         let Extent { start, end } = *self.extent.borrow();
         Ok(LogBounds { start: start as i64, end: end as i64 })
     }

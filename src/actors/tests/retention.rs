@@ -39,23 +39,48 @@ fn what_was_read_before_retention_passed_is_written() {
 
 #[test]
 fn a_log_that_was_cut_off_behind_what_was_read_is_read_anew() {
+    with_paused_clock(|| cut_off(true));
+}
+
+/// The client says it but once.
+#[test]
+fn a_log_that_was_cut_off_is_noticed_while_the_broker_answers_nothing() {
+    with_paused_clock(|| cut_off(false));
+}
+
+#[test]
+fn what_the_log_has_lost_is_not_decided() {
     with_paused_clock(|| async {
         let engine = Engine::with_in_memory(50).await;
-        engine.aggregator().send(SnapshotAll).await.expect("it lives");
-        engine.broker.cut_off();
-        wait_until("the restart", || engine.restarts("uploader") == 1).await;
+        engine.broker.hold(0, 30);
+        engine.revoke().await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(entries(&engine).await, []);
         engine.broker.hold(0, 100);
-        let status = engine.board.partition(&engine.partition);
-        wait_until("reading it all", || status.at_end() && status.taken() == Some(100)).await;
-        assert_eq!(engine.broker.sent.load(Ordering::Relaxed), 150);
-        // Neither the windows nor their snapshot keep what is no longer in the log.
-        let query = SongsQuery { window: Window::Day, at: At::Live, limit: 10, find: None };
-        let chart = engine.aggregator().send(AskSongs(query)).await.expect("an answer");
-        let plays: u64 = chart.songs.iter().filter(|song| song.artist == "B").map(|song| song.plays).sum();
-        assert_eq!((chart.plays, plays), (100, 100));
+        engine.assign().await;
         engine.drain().await;
         engine.check_lake().await;
     });
+}
+
+async fn cut_off(answers: bool) {
+    let engine = Engine::with_in_memory(50).await;
+    engine.aggregator().send(SnapshotAll).await.expect("it lives");
+    engine.broker.fails.store(!answers, Ordering::Relaxed);
+    engine.broker.cut_off();
+    wait_until("the restart", || engine.restarts("uploader") == 1).await;
+    engine.broker.fails.store(false, Ordering::Relaxed);
+    engine.broker.hold(0, 100);
+    let status = engine.board.partition(&engine.partition);
+    wait_until("reading it all", || status.at_end() && status.taken() == Some(100)).await;
+    assert_eq!(engine.broker.sent.load(Ordering::Relaxed), 150);
+    // Neither the windows nor their snapshot keep what is no longer in the log.
+    let query = SongsQuery { window: Window::Day, at: At::Live, limit: 10, find: None };
+    let chart = engine.aggregator().send(AskSongs(query)).await.expect("an answer");
+    let plays: u64 = chart.songs.iter().filter(|song| song.artist == "B").map(|song| song.plays).sum();
+    assert_eq!((chart.plays, plays), (100, 100));
+    engine.drain().await;
+    engine.check_lake().await;
 }
 
 #[test]

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{WindowAggregator, partition_of};
 use crate::actors::attended::AttendedStore;
 use crate::actors::heartbeat::Heartbeat;
+use crate::charts::Counters;
 use crate::lake::chain::{Chain, ChainError};
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
@@ -205,6 +206,7 @@ impl Handler<Begin> for WindowAggregator {
         let end = match snapshot {
             None => {
                 self.charts.assign(&source, at);
+                self.share_of(&source, &ticket)?.told = Counters::default();
                 at
             }
             Some(snapshot) => match self.charts.restore(&source, &snapshot) {

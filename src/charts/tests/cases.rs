@@ -97,6 +97,32 @@ fn a_late_record_gives_its_closed_window_a_new_revision() {
     assert_eq!(charts.top_songs(Window::Minute, At::Live, 9).revision, 0);
 }
 
+/// One record of a producer whose clock is twenty hours ahead; the other partition is read more slowly.
+#[test]
+fn a_wrong_clock_shows_no_time_that_is_still_to_come() {
+    let (mut charts, fast) =
+        charts_of(vec![listen(NOON, 1, "a", "x"), listen(NOON + 20 * HOUR, 2, "a", "y")]);
+    let slow = source(EventKind::Listen, 1);
+    charts.assign(&slow, 0);
+    fold(&mut charts, &slow, vec![listen(NOON - HOUR, 3, "a", "z")]);
+    assert_eq!(charts.ahead_of_watermark(&fast), Some(21 * HOUR));
+    let now = NOON + MINUTE / 2;
+    charts.set_now(now);
+    assert_eq!(charts.ahead_of_watermark(&fast), Some(now - (NOON - HOUR)));
+    assert_eq!(charts.ahead_of_watermark(&slow), Some(0));
+    let live = charts.top_songs(Window::Sliding5m, At::Live, 9);
+    assert_eq!(live.window.end.map(|end| end.0), Some(NOON + MINUTE));
+    assert_eq!(live.songs.iter().map(|row| &*row.song).collect::<Vec<_>>(), ["x"]);
+    assert_eq!(charts.active_users(Window::Hour, At::Live, None).users, 1);
+    let lateness = charts.settings().lateness;
+    charts.set_idle(&slow, true);
+    assert_eq!(charts.watermark(), Some(now - lateness));
+    charts.set_idle(&fast, true);
+    assert_eq!(charts.watermark(), Some(now - lateness));
+    charts.set_now(now + HOUR);
+    assert_eq!(charts.watermark(), Some(now + HOUR - lateness));
+}
+
 #[test]
 fn a_late_page_view_revises_active_users_but_no_chart() {
     let (mut charts, listens) = charts_of(vec![listen(NOON, 1, "a", "x")]);
@@ -360,9 +386,8 @@ fn a_partition_that_is_rebuilt_is_not_covered() {
     };
     assert_eq!(covered(&charts), (1, 1));
     assert!(charts.snapshot(&source).is_some());
-    let before = charts.changes();
     charts.set_partial(&source, true);
-    assert_eq!((covered(&charts), charts.changes()), ((0, 1), before + 1));
+    assert_eq!(covered(&charts), (0, 1));
     assert_eq!(charts.snapshot(&source), None, "who restores it would take it for whole");
     charts.assign(&source, 0);
     assert_eq!(covered(&charts), (1, 1));

@@ -31,12 +31,17 @@ pub(super) fn simulate(settings: &KafkaSettings, args: &SimulateArgs) -> anyhow:
         });
         loop {
             tokio::select! {
+                // The second one ends what takes no notice of the first: a site that is still being made.
+                _ = async { tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} } } => {
+                    if stop.is_asked() {
+                        std::process::exit(1);
+                    }
+                    stop.ask();
+                }
                 result = &mut result => {
                     let result = result.unwrap_or_else(|_| Err(anyhow::anyhow!("the simulation ended early")));
                     return result.or_else(nobody_reads);
                 }
-                _ = interrupt.recv() => stop.ask(),
-                _ = terminate.recv() => stop.ask(),
             }
         }
     })

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use super::args::{Moment, PaceArg, SimulateArgs, TrendsArg};
 use crate::simulator::{
@@ -35,14 +35,14 @@ impl Plan {
         let start_ms = match args.start {
             Some(Moment::At(ms)) => ms,
             Some(Moment::Now) => wall_ms,
-            Some(Moment::Never) => bail!("--start never: give a time"),
-            None => wall_ms - (args.from * DAY_MS) as i64,
+            Some(Moment::Never) => return Err(ConfigError::new("start", "is never; give a time").into()),
+            None => days_before(wall_ms, "from", args.from)?,
         };
         let end_ms = match args.end {
             Some(Moment::At(ms)) => Some(ms),
             Some(Moment::Now) => Some(wall_ms),
             Some(Moment::Never) => None,
-            None => Some(wall_ms - (args.to * DAY_MS) as i64),
+            None => Some(days_before(wall_ms, "to", args.to)?),
         };
         let mut config = SimulatorConfig::new(site, Arc::new(world), start_ms);
         config.end_ms = end_ms;
@@ -72,6 +72,13 @@ impl Plan {
         let disorder = disorder(args, config.seed)?;
         Ok(Self { config, pace, disorder })
     }
+}
+
+fn days_before(wall_ms: i64, flag: &str, days: f64) -> Result<i64, ConfigError> {
+    if !days.is_finite() {
+        return Err(ConfigError::new(flag, format!("is {days}; give a number of days")));
+    }
+    Ok(wall_ms.saturating_sub((days * DAY_MS) as i64))
 }
 
 fn disorder(args: &SimulateArgs, seed: u64) -> anyhow::Result<Option<Disorder>> {

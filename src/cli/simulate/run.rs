@@ -33,6 +33,10 @@ impl Stop {
         self.changed.notify_all();
     }
 
+    pub(super) fn is_asked(&self) -> bool {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits this long at most, and gives whether the end was asked for.
     fn wait(&self, time: Duration) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,6 +82,21 @@ impl Run {
 
     /// Runs until the end, or until it is asked to stop. What was taken is delivered either way.
     pub(super) fn finish(mut self, stop: &Stop) -> anyhow::Result<()> {
+        let stopped = self.simulate(stop);
+        // Even where somebody took no more: the truth of what was written is whole.
+        let finished = self.sink.finish();
+        let stopped = stopped?;
+        finished?;
+        self.bar.finish_and_clear();
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let rate = self.records as f64 / seconds.max(1e-9);
+        let (records, users) = (self.records, self.simulator.users());
+        tracing::info!(records, users, seconds, rate, stopped, "simulated");
+        Ok(())
+    }
+
+    /// Gives whether it was asked to stop.
+    fn simulate(&mut self, stop: &Stop) -> anyhow::Result<bool> {
         let (mut truth, mut records) = (RecordBuffer::default(), RecordBuffer::default());
         let mut reached = self.start_ms;
         let stopped = loop {
@@ -101,13 +120,7 @@ impl Run {
             self.records += records.len() as u64;
             self.sink.write(records)?;
         }
-        self.sink.finish()?;
-        self.bar.finish_and_clear();
-        let seconds = self.begun.elapsed().as_secs_f64();
-        let rate = self.records as f64 / seconds.max(1e-9);
-        let (records, users) = (self.records, self.simulator.users());
-        tracing::info!(records, users, seconds, rate, stopped, "simulated");
-        Ok(())
+        Ok(stopped)
     }
 
     /// Hands what was simulated to the sink, disordered where that is asked for. Gives the buffer to fill next.

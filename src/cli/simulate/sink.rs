@@ -137,6 +137,9 @@ impl Sink {
 
     /// Delivers everything.
     pub(super) fn finish(self) -> anyhow::Result<()> {
+        if let Some(truth) = self.truth {
+            truth.finish()?;
+        }
         match self.target {
             Target::Stdout => io::stdout().flush()?,
             Target::Files(files) => {
@@ -150,9 +153,6 @@ impl Sink {
                 }
                 futures::executor::block_on(producer.send(Flush))?.map_err(located)?;
             }
-        }
-        if let Some(truth) = self.truth {
-            truth.finish()?;
         }
         Ok(())
     }

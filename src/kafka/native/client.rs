@@ -23,6 +23,18 @@ pub fn events_waiting<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> usize {
     }
 }
 
+/// Whether the group knows the consumer as a member.
+pub fn is_member<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
+    let client = consumer.client().native_ptr();
+    // SAFETY: the client is alive; what it gives is a string that is the caller's, and is given back.
+    unsafe {
+        let id = sys::rd_kafka_memberid(client);
+        let is_member = !id.is_null() && *id != 0;
+        sys::rd_kafka_mem_free(client, id.cast());
+        is_member
+    }
+}
+
 /// High watermark of a partition as of the last fetch answer, without asking the broker.
 pub fn cached_high_watermark<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

@@ -174,7 +174,7 @@ pub async fn open_next_epoch(
         return Ok(open_epoch(store.as_ref(), topic, cluster_id, topic_id).await?.0);
     };
     let standing = epoch_record(store.as_ref(), topic, epoch).await?;
-    if topic_id.is_some() && standing == Some(EpochRecord::new(cluster_id, topic_id)) {
+    if topic_id.is_some() && standing.is_some_and(|standing| standing.topic_id.as_deref() == topic_id) {
         return Ok(epoch);
     }
     close_epoch(store, topic, table, epoch, partitions, writer, codec).await?;

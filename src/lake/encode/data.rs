@@ -12,6 +12,9 @@ use crate::lake::Segment;
 use crate::schemas::field::EventKind;
 use crate::schemas::{Column, EventBatch, FieldType, TextColumn, Validity};
 
+/// Milliseconds of the years 1970 to 9999.
+const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_999;
+
 /// Costs least CPU; higher levels save few bytes on dictionary indices.
 const FASTEST_ZSTD_LEVEL: i32 = 1;
 
@@ -275,9 +278,10 @@ impl ColumnEncoder {
         self.buffers.words.extend(values.iter().map(|value| value.cast_unsigned()));
     }
 
-    /// Appends a Kafka timestamp: -1 says that the broker gave none.
+    /// Appends a Kafka timestamp: -1 says that the broker gave none. A producer may have set one that is no time (microseconds,
+    /// say), and readers that know no such year (BigQuery) could not read the whole object.
     pub(super) fn push_timestamp(&mut self, timestamp: i64) {
-        self.push_word((timestamp != -1).then_some(timestamp));
+        self.push_word(Some(timestamp).filter(|ms| TIMES.contains(ms)));
     }
 
     /// Appends one integer.

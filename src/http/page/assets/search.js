@@ -30,13 +30,6 @@ export class Search {
       event.preventDefault();
       this.run();
     });
-    document.addEventListener("keydown", (event) => {
-      const typing = event.target.matches("input[type=search], textarea, select");
-      if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-        event.preventDefault();
-        this.input.focus();
-      }
-    });
   }
 
   /** Asks again if there is a search, at once or when the last answer is old. */
