@@ -81,9 +81,8 @@ pub fn demo(mut settings: Settings, options: DemoOptions) -> anyhow::Result<Verd
 /// Holds the lake's folder for as long as the answer lives: another demo would close the epochs that this one writes to.
 fn hold(settings: &Settings) -> anyhow::Result<Option<File>> {
     let Ok(folder) = settings.lake.url.to_file_path() else { return Ok(None) };
-    let path = folder.join(".demo.lock");
-    let held = std::fs::create_dir_all(&folder).and_then(|()| File::create(&path));
-    let held = held.with_context(|| format!("{} cannot be made", path.display()))?;
+    let held = std::fs::create_dir_all(&folder).and_then(|()| File::open(&folder));
+    let held = held.with_context(|| format!("{} cannot be made or opened", folder.display()))?;
     match held.try_lock() {
         Ok(()) => Ok(Some(held)),
         Err(TryLockError::WouldBlock) => {
@@ -93,7 +92,7 @@ fn hold(settings: &Settings) -> anyhow::Result<Option<File>> {
             )
         }
         Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+            Err(error).with_context(|| format!("{} cannot be locked", folder.display()))
         }
     }
 }

@@ -96,13 +96,23 @@ def test_from_nothing_to_a_checked_lake_and_on(start, tmp_path):
     rows, first, last = times(tmp_path, "e001")
     assert rows > 10_000
 
+    # One that comes to nothing: the next one goes on from what was there before it.
+    killed = start("--history", "6h", "--users", "20000")
+    wait_until((tmp_path / "data" / "ledger" / "v1" / "listen_events" / "e002" / "epoch.json").exists, "an epoch")
+    killed.process.send(signal.SIGKILL)
+    killed.process.wait(30)
+
     again = start("--history", "6h", "--users", "20000")
     wait_until(lambda: again.status("records"), "more events")
+    log = tmp_path / "beside.log"
+    with Process(["demo", "--folder", str(again.folder / "data"), "--listen", "127.0.0.1:0"], {}, log) as beside:
+        assert beside.wait(30).code == 1
+    assert "another demo writes into" in log.read_text()
     printed = again.interrupt()
     assert "goes on from where it ended" in printed
     assert ": 0 kinds of damage" in printed
     assert {entry["kind"] for entry in again.entries()} <= {"data", "close"}
-    more, after, _ = times(tmp_path, "e002")
+    more, after, _ = times(tmp_path, "e003")
     assert more > 0 and after > last, "no moment is simulated twice"
     assert times(tmp_path, "e001") == (rows, first, last)
 
