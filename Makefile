@@ -23,6 +23,8 @@ REPORT ?= .demo/report
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
 # Half of their time the end-to-end tests wait. A group's tests share a broker, mostly those of a file (tests/e2e/conftest.py).
 SIDE_BY_SIDE = -n 2 --dist loadgroup --no-loadscope-reorder
+# Two at a time: one that compiles on one core, or mostly waits, beside others.
+BESIDE = $(MAKE) --no-print-directory --jobs=2
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v
 
 .PHONY: help
@@ -88,19 +90,16 @@ check: lint ## Format, lints and unit tests: the quick one
 test: setup ## Everything that a change must pass, end to end
 	@$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked
-	@$(MAKE) --no-print-directory fuzz SECONDS=5
-	@$(MAKE) --no-print-directory bench-instructions
-	@$(MAKE) --no-print-directory terraform-test
-	@$(MAKE) --no-print-directory deploy-test
-	@$(MAKE) --no-print-directory e2e
+	@FUZZ_SEED=1 $(MAKE) --no-print-directory fuzz SECONDS=5
+	@$(BESIDE) bench-instructions terraform-test deploy-test
+	@$(BESIDE) e2e airflow-test
 	@$(MAKE) --no-print-directory dbt-test
-	@$(MAKE) --no-print-directory airflow-test
 
 .PHONY: e2e
 e2e: venv dbt-venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
-	$(E2E) $(SIDE_BY_SIDE) tests/e2e
+	BEATLYTICA_TEST_PORTS="15000 28000" $(E2E) $(SIDE_BY_SIDE) tests/e2e
 
 .PHONY: alert-drill
 alert-drill: setup dbt-venv build ## Make every alert fire once, by a real fault, and write docs/alert-drill.md (about ten minutes)
@@ -252,7 +251,7 @@ $(AIRFLOW_VENV)/.complete: infra/airflow/requirements.txt | $(UV)
 	$(call environment,$(AIRFLOW_VENV),-r $<)
 	@touch $@
 
-AIRFLOW_TEST = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
+AIRFLOW_TEST = BEATLYTICA_TEST_PORTS="28000 32000" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
 	  $(DBT_VENV)/bin/python -m pytest -c tests/airflow/pytest.ini --rootdir tests/airflow -v
 
 .PHONY: airflow-test
@@ -296,7 +295,7 @@ bench-micro: ## Measure the hot path's steps by themselves: decoding, encoding, 
 	$(CARGO) bench --locked
 
 .PHONY: bench-instructions
-bench-instructions: packages ## Count the hot path's instructions; over 5 % more than benches/instructions.json is a failure
+bench-instructions: packages build ## Count the hot path's instructions; over 5 % more than benches/instructions.json is a failure
 	$(INSTRUCTIONS)
 	$(PYTHON) benches/instructions.py $(TARGET)/debug/examples/instructions
 

@@ -50,7 +50,7 @@ class Project:
 
     def run(self, *arguments, code=0):
         """Runs dbt, which must end with `code`; gives what it printed."""
-        ended = self.start(*arguments).wait(timeout=600)
+        ended = self.start(*arguments).wait(timeout=1800)
         printed = (self.folder / "dbt.out").read_text()
         assert ended == code, f"dbt {' '.join(arguments)}: exit code {ended}\n{printed[-5000:]}"
         return printed

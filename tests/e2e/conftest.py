@@ -23,6 +23,8 @@ def pytest_addoption(parser):
 OF_THE_IMAGE = ("test_image", "test_deployment")
 
 
+# First: xdist's workers put a mark's group into a test's name by a hook of the same kind.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Of the alert drill every run takes what is marked quick. A file's tests share brokers and more, so they stay together."""
     for item in items:

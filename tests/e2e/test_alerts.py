@@ -104,7 +104,8 @@ def test_metrics_are_well_formed_and_complete(watched):
     assert served <= families | RARE
     checked = subprocess.run([programs() / "promtool", "check", "metrics"], input=text.encode(), capture_output=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert not watch.firing()
+    # A minute of the rules is a second here: what the machine itself held up passes.
+    wait_until(lambda: not watch.firing(), "quiet", 60)
 
 
 def test_a_dead_engine_pages_and_the_page_is_taken_back(watched):

@@ -99,7 +99,6 @@ MARTS = ROOT / "dbt" / "models" / "marts" / "marts.yml"
 WORDS = {"as", "time", "timestamp"}
 
 
-@pytest.mark.skipif(not MARTS.exists(), reason="dbt/ is not there")
 def test_queries_on_marts_name_columns_that_the_marts_have():
     """Against dbt's own description of the marts."""
     models = yaml.safe_load(MARTS.read_text())["models"]

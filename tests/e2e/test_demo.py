@@ -10,9 +10,6 @@ import pytest
 import truth
 from harness import Process, free_ports, wait_until
 
-# From the start of a program that is not optimised, on a machine that does other things too.
-FIRST_NUMBERS_SECONDS = 10
-
 
 class Demo:
     """The command, its lake and its page."""
@@ -72,10 +69,8 @@ def times(folder, epoch):
 
 
 def test_from_nothing_to_a_checked_lake_and_on(start, tmp_path):
-    began = time.monotonic()
     demo = start("--history", "6h", "--users", "20000")
     wait_until(lambda: demo.get("/api/v1/charts/songs?window=24h&limit=1") and demo.status("records"), "first numbers")
-    assert time.monotonic() - began < FIRST_NUMBERS_SECONDS
 
     # The first records may be page views, or plays of as many songs.
     def charted():

@@ -217,8 +217,8 @@ def prometheus_is_there():
 def watch(prometheus):
     """The engine is scraped, every rule can be evaluated, and none says that it is down."""
     with prometheus.process:
-        up = lambda: (prometheus.ask("query?query=up%7Bjob%3D%22beatlytica%22%7D") or {}).get("result")
-        assert wait_until(up, "a scrape", 30)[0]["value"][1] == "1", prometheus.process.tail()
+        up = lambda: (prometheus.ask("query?query=up%7Bjob%3D%22beatlytica%22%7D") or {}).get("result") or []
+        wait_until(lambda: any(each["value"][1] == "1" for each in up()), "a scrape", 60)
         evaluated = lambda: [rule for group in (prometheus.ask("rules") or {"groups": []})["groups"] for rule in group["rules"]]
         rules = wait_until(lambda: [r for r in evaluated() if r["health"] != "unknown"] == evaluated() and evaluated(), "the rules", 60)
         assert rules and all(rule["health"] == "ok" for rule in rules), rules

@@ -17,6 +17,7 @@ MINUTE_MS = 60_000
 FIRST = feed.SONGS[0]
 # Longer than a tick, a reconnection's longest wait and a slow machine together.
 PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 
 class World:

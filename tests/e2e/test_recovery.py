@@ -9,7 +9,8 @@ from test_alerts import QUICK
 
 
 def test_another_machine_goes_on(broker, tmp_path):
-    first = Engine(broker, tmp_path / "first", **QUICK)
+    # The second one waits until the group has given up the first.
+    first = Engine(broker, tmp_path / "first", **QUICK, kafka__session_timeout="6s")
     with Load(broker, tmp_path / "load"):
         with first.start("run") as process:
             wait_until(lambda: first.entries() > 16, "uploads", 60)

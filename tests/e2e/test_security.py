@@ -69,7 +69,7 @@ def test_tokens_are_read_from_a_file_and_read_again_when_they_run_out(tmp_path):
     with TokenBroker(tmp_path / "kafka") as broker:
         listens = {"listen_events": records(tmp_path)["listen_events"]}
         replay(broker, tmp_path, listens, 1)
-        broker.issue(5)
+        broker.issue(15)
         engine = Engine(broker, tmp_path / "engine", kafka__request_timeout="5s", lake__upload_interval="1s", windows__idle_after="1s")
         refusals = lambda: engine.metrics().split('kafka_client_errors_total{kind="authentication"} ')[1].split("\n")[0]
         with engine.start("run") as process:
