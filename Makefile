@@ -21,8 +21,8 @@ LAKE ?= .demo/lake
 MARTS ?= .demo/beatlytica.duckdb
 REPORT ?= .demo/report
 PYTEST = $(VENV)/bin/python -m pytest -c tests/e2e/pytest.ini --rootdir tests/e2e
-# Half of their time the end-to-end tests wait. A group's tests share a broker, mostly those of a file (tests/e2e/conftest.py).
-SIDE_BY_SIDE = -n 2 --dist loadgroup --no-loadscope-reorder
+# Half of their time the end-to-end tests wait. A file's tests share brokers and more, so they stay together.
+SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 # Two at a time: one that compiles on one core, or mostly waits, beside others.
 BESIDE = $(MAKE) --no-print-directory --jobs=2
 E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" $(PYTEST) -s -v

@@ -19,16 +19,8 @@ def pytest_addoption(parser):
     parser.addoption("--record", help="the file in which the whole alert drill writes what it saw")
 
 
-#: Files whose tests make the same container image.
-OF_THE_IMAGE = ("test_image", "test_deployment")
-
-
-# First: xdist's workers put a mark's group into a test's name by a hook of the same kind.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Of the alert drill every run takes what is marked quick. A file's tests share brokers and more, so they stay together."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("image" if item.path.stem in OF_THE_IMAGE else item.path.stem))
+    """Of the alert drill every run takes what is marked quick."""
     if not config.getoption("--drill"):
         left = [item for item in items if item.path.stem == "test_alert_drill" and not item.get_closest_marker("quick")]
         config.hook.pytest_deselected(items=left)

@@ -1,5 +1,6 @@
 """The engine's image, really built and started, by buildah: no engine of containers is needed."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -24,7 +25,10 @@ def buildah(*arguments):
 def build():
     """Builds the image around the program under test."""
     script = str(ROOT / "scripts" / "image.sh")
-    ended = subprocess.run([script, binary(), TAG], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    # Another worker's tests may build it, too: both would write the same files.
+    with (ROOT / ".cache" / "image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = subprocess.run([script, binary(), TAG], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert ended.returncode == 0, ended.stderr[-3000:]
 
 
