@@ -1,7 +1,7 @@
 //! Partition consumer: decodes one partition's records and delivers them, in order, to uploader and aggregator.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -22,6 +22,8 @@ use crate::status::PartitionStatus;
 
 /// Batches that may wait: one is decoded while the next is fetched; more would only hold memory.
 pub const MAILBOX: usize = 2;
+/// A broker that did not answer, or gave an error, is asked again after this long.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Whom a partition consumer talks to.
 #[derive(Debug, Clone)]
@@ -178,32 +180,36 @@ impl PartitionConsumer {
         let (source, partition) = (Arc::clone(&self.source), self.partition.clone());
         let (status, heartbeat) = (Arc::clone(&self.status), Arc::clone(&self.heartbeat));
         let decision = async move {
-            let bounds = neighbours.log.bounds(&partition).await;
+            // No guess is made meanwhile: what retention has passed must be written, what was cut off must not.
+            let bounds = loop {
+                match neighbours.log.bounds(&partition).await {
+                    Ok(bounds) => break bounds,
+                    Err(_) if heartbeat.is_given_up() => return None,
+                    Err(error) => {
+                        tracing::warn!(%partition, %error, "the log's ends are asked for again");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                }
+            };
             let uploader = neighbours.ask_uploader.send(WhereAreYou).await.ok()?;
             // What follows is for its successor to do by now.
             if heartbeat.is_given_up() {
                 return None;
             }
             let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
-            match bounds {
-                Ok(bounds) if asked < bounds.start && uploader.position < bounds.start => {
-                    // Retention passed us. What was read before that is not lost with it.
-                    neighbours.drain_uploader.send(Drain).await.ok()?;
-                }
-                Ok(bounds) if asked < bounds.start && uploader.position <= bounds.end => {
-                    let through = bounds.start;
-                    let unreadable = Unreadable { source, through, receipted, receipted_start };
-                    neighbours.unreadable.send(unreadable).await.ok()?;
-                    return Some(uploader.position);
-                }
-                // The log was cut off, or may have been: this is said but once, and by the time the broker tells its ends the log may
-                // have grown past what is held here. Whatever lies beyond the last receipt may be another record now.
-                cut_off => {
-                    tracing::warn!(%partition, asked, bounds = ?cut_off,
-                        "the log was cut off, or may have been; what is not in the lake is read anew");
-                    neighbours.detach_aggregator.send(Detach { partition }).await.ok()?;
-                    status.set_counted(false);
-                }
+            if asked < bounds.start && uploader.position < bounds.start {
+                // Retention passed us. What was read before that is not lost with it.
+                neighbours.drain_uploader.send(Drain).await.ok()?;
+            } else if asked < bounds.start && uploader.position <= bounds.end {
+                let through = bounds.start;
+                let unreadable = Unreadable { source, through, receipted, receipted_start };
+                neighbours.unreadable.send(unreadable).await.ok()?;
+                return Some(uploader.position);
+            } else {
+                tracing::warn!(%partition, asked, ?bounds, "the log was cut off; what is not in the lake is read anew");
+                // Whatever lies beyond the last receipt may be another record now.
+                neighbours.detach_aggregator.send(Detach { partition }).await.ok()?;
+                status.set_counted(false);
             }
             // Retention, a log that was cut off behind records that we have, or another topic: the uploader's recovery finds out
             // which, with what the ledger says of the last record.
@@ -278,8 +284,10 @@ impl Handler<FetchFailed> for PartitionConsumer {
         match failed.error {
             FetchError::OffsetOutOfRange { asked } => self.out_of_range(asked, ctx),
             FetchError::Broker(code) => {
-                tracing::warn!(partition = %self.partition, %code, "the broker gives no more records");
-                ctx.stop();
+                // No failure of this actor's: restarts would come to their limit, and end the other partitions, too.
+                tracing::warn!(partition = %self.partition, %code, "the broker gives no more records; it is asked again");
+                self.stop_reading();
+                ctx.run_later(AGAIN, |actor, ctx| actor.begin(ctx));
             }
         }
     }

@@ -1,10 +1,12 @@
 //! One upload, from cut to receipt: the protocol's steps in order, without any actor.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{self, Stream};
 use prometheus::{IntCounter, IntGauge};
 use thiserror::Error;
+use tokio::time::timeout;
 
 use super::heartbeat::Heartbeat;
 use crate::kafka::{Log, LogError, TopicPartition};
@@ -15,6 +17,9 @@ use crate::lake::ledger::{Decision, EntryKind, Receipt, check_finished, check_sc
 use crate::lake::parquet::{ParquetCodec, count_objects, failed};
 use crate::lake::pending::Range;
 use crate::schemas::Source;
+
+/// An upload waits so long for the log's end.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// What one upload works on.
 #[derive(Debug)]
@@ -151,11 +156,13 @@ impl Job {
         }
         let partition =
             TopicPartition { topic: Arc::clone(&self.source.topic), partition: self.source.partition };
-        let log_end = self.log.bounds(&partition).await?.end;
-        if log_end < self.end {
-            return Err(UploadError::CutOff { end: self.end, log_end });
+        // Without an answer it goes on: the recovery's refusal stands behind this, and others must not wait for a leader that is away.
+        match timeout(ANSWER_WITHIN, self.log.bounds(&partition)).await {
+            Ok(Ok(bounds)) if bounds.end < self.end => {
+                Err(UploadError::CutOff { end: self.end, log_end: bounds.end })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn decide(&self, range: Range) -> Result<Taken, UploadError> {

@@ -355,7 +355,12 @@ async fn recover(
     gaps: &mut Vec<Decision>,
 ) -> Result<Recovered, ChainError> {
     let boxed = |error| -> Box<dyn std::error::Error + Send + Sync> { Box::new(error) };
-    let committed = around.log.committed(partition).await.map_err(|error| ChainError::Log(boxed(error)))?;
+    // Only a hint: without it the ledger is listed.
+    let committed = around.log.committed(partition).await;
+    let committed = committed
+        .inspect_err(|error| tracing::debug!(%partition, %error, "no committed offset"))
+        .ok()
+        .flatten();
     // Each question to a broker that is away takes its time.
     work.beat();
     let hint = committed.map(|hint| Hint { offset: hint.offset, start: hint.entry_start });

@@ -145,6 +145,8 @@ const DEFAULT_LONGEST_POLL: u128 = 300_000;
 /// Properties that the protocol depends on, or that have a setting of their own.
 const OWNED_PROPERTIES: &[&str] = &[
     "bootstrap.servers",
+    // librdkafka's other name for it.
+    "metadata.broker.list",
     "group.id",
     "enable.auto.commit",
     "enable.auto.offset.store",

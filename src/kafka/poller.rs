@@ -382,7 +382,10 @@ impl Loop {
                 RDKafkaErrorCode::Authentication
                 | RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::SaslAuthenticationFailed,
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::InvalidSessionTimeout
+                | RDKafkaErrorCode::InvalidGroupId
+                | RDKafkaErrorCode::GroupMaxSizeReached,
             ) => {
                 self.events.push_back(GroupEvent::Denied(error.to_string()));
             }
