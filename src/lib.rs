@@ -32,5 +32,6 @@ pub mod progress;
 pub mod radix;
 #[cfg_attr(not(test), deny(clippy::indexing_slicing))]
 pub mod schemas;
+pub mod signals;
 pub mod simulator;
 pub mod status;

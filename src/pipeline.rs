@@ -19,7 +19,6 @@ use anyhow::Context as _;
 use futures::future::LocalBoxFuture;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::actors::attended::AttendedStore;
 use crate::actors::heartbeat::Heartbeat;
@@ -48,6 +47,7 @@ use crate::messages::Shutdown;
 use crate::metrics::{Metrics, Watched, publish_charts};
 use crate::progress::draw_reading;
 use crate::schemas::{Source, Vocabularies};
+use crate::signals::Signals;
 use crate::status::{StatusBoard, now_ms};
 
 /// Undecoded bytes of one partition on their way to its consumer: two batches of ordinary size.
@@ -167,8 +167,8 @@ impl Actors {
     fn gate(&self, source: &Source) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let made = || Gate::new(IN_FLIGHT_BYTES, Arc::clone(&self.budget), Arc::clone(&self.waker));
-        let gate = gates.entry(partition_of(source)).or_insert_with(made);
-        self.board.partition(&partition_of(source)).set_gate(gate);
+        let gate = gates.entry(TopicPartition::from(source)).or_insert_with(made);
+        self.board.partition(&TopicPartition::from(source)).set_gate(gate);
         Arc::clone(gate)
     }
 }
@@ -189,10 +189,6 @@ impl From<&Settings> for Vocabularies {
         let limit = settings.memory.dictionary_budget;
         Vocabularies::new(limit, settings.decode.repair, settings.privacy.clone())
     }
-}
-
-fn partition_of(source: &Source) -> TopicPartition {
-    TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition }
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -224,7 +220,7 @@ impl Factory for Actors {
         aggregator: &Addr<WindowAggregator>,
         supervisor: &Addr<Supervisor>,
     ) -> Child<Uploader> {
-        let status = self.board.partition(&partition_of(source));
+        let status = self.board.partition(&TopicPartition::from(&**source));
         status.set_epoch(source.epoch);
         let (key, heartbeat) = (ChainKey::from(&**source), Heartbeat::new());
         let store = AttendedStore::over(&self.store, &heartbeat);
@@ -275,7 +271,7 @@ impl Factory for Actors {
         let rejects = RejectWindow::new(decode.reject_limit_records as usize, decode.reject_limit_share);
         let decoder = self.vocabularies.decoder(Arc::clone(source), self.worker_index(source));
         let (gate, metrics) = (self.gate(source), self.metrics.clone());
-        let (status, heartbeat) = (self.board.partition(&partition_of(source)), Heartbeat::new());
+        let (status, heartbeat) = (self.board.partition(&TopicPartition::from(&**source)), Heartbeat::new());
         let beat = Arc::clone(&heartbeat);
         let reader = Reader::numbered();
         let address = PartitionConsumer::start_in_arbiter(self.worker(source), move |_| {
@@ -445,22 +441,6 @@ fn thread(name: String) -> ArbiterHandle {
     // Where the kernel takes no name the thread keeps the one that it has.
     handle.spawn_fn(move || drop(std::fs::write("/proc/thread-self/comm", name)));
     handle
-}
-
-/// SIGTERM and SIGINT, from the moment of [`Signals::listen`] on.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
-    }
 }
 
 /// The first signal drains; a second one ends the process at once.

@@ -78,7 +78,7 @@ impl PartitionConsumer {
         (status, metrics): (Arc<PartitionStatus>, Metrics),
     ) -> Self {
         let source = Arc::clone(decoder.source());
-        let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
+        let partition = TopicPartition::from(&*source);
         Self {
             source,
             partition,

@@ -154,8 +154,7 @@ impl Job {
         if self.heartbeat.is_given_up() {
             return Err(UploadError::GivenUp);
         }
-        let partition =
-            TopicPartition { topic: Arc::clone(&self.source.topic), partition: self.source.partition };
+        let partition = TopicPartition::from(&*self.source);
         // Without an answer it goes on: the recovery's refusal stands behind this, and others must not wait for a leader that is away.
         match timeout(ANSWER_WITHIN, self.log.bounds(&partition)).await {
             Ok(Ok(bounds)) if bounds.end < self.end => {

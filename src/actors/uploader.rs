@@ -91,7 +91,7 @@ impl Uploader {
         around: Surroundings,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
-        let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
+        let partition = TopicPartition::from(&*source);
         let share = around.gate.budget().share();
         Self {
             source,

@@ -123,7 +123,7 @@ impl WindowAggregator {
         }
         for status in self.charts.status().collect::<Vec<_>>() {
             let Some(share) = self.shares.get_mut(&status.source) else { continue };
-            let Some(line) = self.board.get(&partition_of(&status.source)) else { continue };
+            let Some(line) = self.board.get(&TopicPartition::from(&status.source)) else { continue };
             let quiet = now.duration_since(share.last_rows) >= self.settings.idle_after;
             // What is read but not yet counted is on its way here.
             let all_counted = line.at_end() && line.position().is_none_or(|position| status.end >= position);
@@ -140,7 +140,7 @@ impl WindowAggregator {
         self.board.set_watermark(watermark);
         self.hold_back();
         for status in self.charts.status().collect::<Vec<_>>() {
-            let Some(line) = self.board.get(&partition_of(&status.source)) else { continue };
+            let Some(line) = self.board.get(&TopicPartition::from(&status.source)) else { continue };
             line.set_idle(status.idle);
             // An idle partition whose records are all in the lake has no more of the hours behind the watermark.
             if status.idle && line.refused().is_none() && line.head() == Some(status.end) {
@@ -152,7 +152,7 @@ impl WindowAggregator {
     /// Tells the status what the charts have counted since it last heard of that.
     fn tell(&mut self, source: &Source) {
         let Some(share) = self.shares.get_mut(source).filter(|share| !share.rebuilding) else { return };
-        let Some(line) = self.board.get(&partition_of(source)) else { return };
+        let Some(line) = self.board.get(&TopicPartition::from(source)) else { return };
         if let (Some(end), Some(counters)) = (self.charts.end(source), self.charts.counters(source)) {
             line.tally.add_windows(&counters.since(&share.told));
             share.told = counters;
@@ -177,7 +177,7 @@ impl WindowAggregator {
     /// Drops what is not ours any more. A consumer that the supervisor has given up may attach its partition after the word
     /// of its revocation.
     fn let_go_of_lost(&mut self) {
-        let lost = |source: &&Source| self.board.get(&partition_of(source)).is_none();
+        let lost = |source: &&Source| self.board.get(&TopicPartition::from(*source)).is_none();
         for source in self.shares.keys().filter(lost).cloned().collect::<Vec<_>>() {
             self.let_go(&source);
         }
@@ -217,7 +217,7 @@ impl WindowAggregator {
         ctx.spawn(marking.into_actor(self).map(move |marked, actor, _| {
             let Some(share) = actor.shares.get_mut(&source) else { return };
             if marked {
-                if let Some(line) = actor.board.get(&partition_of(&source)) {
+                if let Some(line) = actor.board.get(&TopicPartition::from(&source)) {
                     line.set_complete_through_ms(line.complete_through_ms().max(Some(hour.end_ms())));
                 }
             } else if share.marked == Some(hour) {
@@ -269,14 +269,10 @@ impl WindowAggregator {
     }
 
     fn show_counted(&self, source: &Source, counted: bool) {
-        if let Some(line) = self.board.get(&partition_of(source)) {
+        if let Some(line) = self.board.get(&TopicPartition::from(source)) {
             line.set_counted(counted);
         }
     }
-}
-
-fn partition_of(source: &Source) -> TopicPartition {
-    TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition }
 }
 
 impl Actor for WindowAggregator {
@@ -398,8 +394,12 @@ impl Handler<Detach> for WindowAggregator {
     type Result = ();
 
     fn handle(&mut self, detach: Detach, _: &mut Context<Self>) {
-        let gone: Vec<Source> =
-            self.shares.keys().filter(|source| partition_of(source) == detach.partition).cloned().collect();
+        let gone: Vec<Source> = self
+            .shares
+            .keys()
+            .filter(|source| TopicPartition::from(*source) == detach.partition)
+            .cloned()
+            .collect();
         for source in gone {
             self.let_go(&source);
         }

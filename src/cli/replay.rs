@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::args::ReplayArgs;
@@ -17,6 +16,7 @@ use crate::kafka::lines::LineReader;
 use crate::kafka::producer::{Compression, RecordProducer};
 use crate::kafka::topics::{self, TopicError};
 use crate::progress::Bar;
+use crate::signals::Signals;
 
 /// Sends all files; returns once every record is acknowledged.
 pub(super) fn replay(settings: &KafkaSettings, args: &ReplayArgs) -> anyhow::Result<()> {
@@ -82,13 +82,12 @@ async fn send(settings: &KafkaSettings, args: &ReplayArgs, input: Input) -> anyh
     let started = Instant::now();
     let input = Arc::new(input);
     let mut read = reader(Arc::clone(&input), producer.clone(), chunk_records(args.rate));
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = Signals::listen()?;
     let mut tick = tokio::time::interval(Duration::from_millis(200));
     let read = loop {
         tokio::select! {
             read = &mut read => break read.unwrap_or_else(|_| Err(anyhow::anyhow!("the reader ended early"))),
-            _ = interrupt.recv() => break stop(&producer).await,
-            _ = terminate.recv() => break stop(&producer).await,
+            () = signals.next() => break stop(&producer).await,
             _ = tick.tick() => draw(&input, started),
         }
     };

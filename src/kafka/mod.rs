@@ -24,6 +24,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use thiserror::Error;
 
+use crate::schemas::Source;
+
 /// One partition of one topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
@@ -31,6 +33,12 @@ pub struct TopicPartition {
     pub topic: Arc<str>,
     /// Partition number.
     pub partition: i32,
+}
+
+impl From<&Source> for TopicPartition {
+    fn from(source: &Source) -> Self {
+        Self { topic: Arc::clone(&source.topic), partition: source.partition }
+    }
 }
 
 impl fmt::Display for TopicPartition {

@@ -220,7 +220,7 @@ fn decode(
     end: i64,
 ) -> Result<Option<Range>, LogError> {
     let source = decoder.source();
-    let partition = TopicPartition { topic: Arc::clone(&source.topic), partition: source.partition };
+    let partition = TopicPartition::from(&**source);
     let mut reading = assign(consumer, partition, start)?;
     decoder.begin(start, 0);
     while reading.next < end && !reading.ended {

@@ -327,11 +327,15 @@ mod tests {
     use crate::kafka::gate::MemoryBudget;
     use crate::schemas::{Decoder, RawRecord, Source};
 
-    #[test]
-    fn holes_take_no_memory() {
+    fn decoder() -> Decoder {
         let source =
             Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
-        let mut decoder = Decoder::new(Arc::new(source), false);
+        Decoder::new(Arc::new(source), false)
+    }
+
+    #[test]
+    fn holes_take_no_memory() {
+        let mut decoder = decoder();
         let budget = MemoryBudget::new(1 << 20, Arc::default());
         let mut pending = Pending::starting_at(0);
         let mut offer = |pending: &mut Pending, start: i64, records: usize, end: i64| {
@@ -358,9 +362,7 @@ mod tests {
 
     #[test]
     fn the_oldest_record_may_be_one_that_does_not_decode() {
-        let source =
-            Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
-        let mut decoder = Decoder::new(Arc::new(source), false);
+        let mut decoder = decoder();
         let budget = MemoryBudget::new(1 << 20, Arc::default());
         let mut pending = Pending::starting_at(0);
         assert_eq!(pending.oldest_timestamp(), None);
@@ -387,9 +389,7 @@ mod tests {
 
     #[test]
     fn what_does_not_decode_needs_a_name_of_its_own() {
-        let source =
-            Source { topic: "listen_events".into(), kind: EventKind::Listen, epoch: 1, partition: 0 };
-        let mut decoder = Decoder::new(Arc::new(source), false);
+        let mut decoder = decoder();
         for (offset, value) in (0..).zip([&br#"{"ts":7}"#[..], b"not JSON"]) {
             decoder.push(RawRecord { offset, timestamp: 1, key: None, value: Some(value) }, Vec::new);
         }

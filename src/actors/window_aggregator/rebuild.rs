@@ -6,10 +6,11 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::Instant;
 
-use super::{WindowAggregator, partition_of};
+use super::WindowAggregator;
 use crate::actors::attended::AttendedStore;
 use crate::actors::heartbeat::Heartbeat;
 use crate::charts::Counters;
+use crate::kafka::TopicPartition;
 use crate::lake::chain::{Chain, ChainError};
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
@@ -149,7 +150,7 @@ impl WindowAggregator {
     ) -> impl ActorFuture<Self, Output = i64> + use<> {
         self.charts.set_partial(&source, true);
         self.show_counted(&source, false);
-        let told = self.board.get(&partition_of(&source)).and_then(|line| line.told());
+        let told = self.board.get(&TopicPartition::from(&*source)).and_then(|line| line.told());
         if let Some(share) = self.shares.get_mut(&*source) {
             share.told_through = told.unwrap_or(i64::MAX);
         }

@@ -8,9 +8,9 @@ mod sink;
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::KafkaSettings;
+use crate::signals::Signals;
 use args::SimulateArgs;
 use plan::Plan;
 use run::{Run, Stop};
@@ -20,8 +20,7 @@ pub(super) fn simulate(settings: &KafkaSettings, args: &SimulateArgs) -> anyhow:
     let plan = Plan::new(args, wall_ms())?;
     System::new().block_on(async {
         let sink = sink::open(settings, args, &plan).await?;
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut signals = Signals::listen()?;
         let stop = Arc::new(Stop::default());
         let (done, mut result) = tokio::sync::oneshot::channel();
         let on_thread = Arc::clone(&stop);
@@ -32,7 +31,7 @@ pub(super) fn simulate(settings: &KafkaSettings, args: &SimulateArgs) -> anyhow:
         loop {
             tokio::select! {
                 // The second one ends what takes no notice of the first: a site that is still being made.
-                _ = async { tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} } } => {
+                () = signals.next() => {
                     if stop.is_asked() {
                         std::process::exit(1);
                     }
