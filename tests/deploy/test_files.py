@@ -44,8 +44,25 @@ def test_everything_listens_on_loopback(services):
     for name in ("prometheus", "prometheus-google", "alertmanager", "node-exporter"):
         address = [part for part in services[name]["command"] if part.startswith("--web.listen-address=")]
         assert LOOPBACK.search(address[0]), name
-    listens = [part for part in services["redpanda"]["command"] if "://" in part or part.count(":") == 1]
-    assert all(LOOPBACK.search(part) for part in listens)
+    # What is not said listens everywhere.
+    for flag in ("kafka", "rpc", "pandaproxy", "schema-registry"):
+        [addresses] = [part for part in services["redpanda"]["command"] if part.startswith(f"--{flag}-addr=")]
+        assert all(LOOPBACK.fullmatch(address.rpartition("/")[2]) for address in addresses.partition("=")[2].split(",")), addresses
+    host, port = re.search(r"admin\.hosts=(.*):(\d+)", services["redpanda"]["healthcheck"]["test"][-1]).groups()
+    assert yaml.safe_load(redpanda_sets(services)["redpanda.admin"]) == [{"address": host, "port": int(port)}]
+
+
+def redpanda_sets(services):
+    """What --set says to rpk, which reads each value as YAML."""
+    command = services["redpanda"]["command"]
+    return dict(command[number + 1].split("=", 1) for number, part in enumerate(command) if part == "--set")
+
+
+def test_redpanda_keeps_what_it_has_confirmed(services):
+    """It is the only broker, and its mode is made for tests: without fsync, and until the disk is full."""
+    sets = redpanda_sets(services)
+    assert "--unsafe-bypass-fsync=false" in services["redpanda"]["command"]
+    assert sets["redpanda.write_caching_default"] == "false" and int(sets["redpanda.storage_min_free_bytes"]) >= 2**30
 
 
 def ports_of(services):
@@ -54,6 +71,8 @@ def ports_of(services):
         name: set(LOOPBACK.findall(json.dumps(services[name].get("command") or "")))
         for name in ("redpanda", "prometheus", "alertmanager", "node-exporter")
     }
+    [admin] = yaml.safe_load(redpanda_sets(services)["redpanda.admin"])
+    ports["redpanda"].add(f"{admin['address']}:{admin['port']}")
     ports["kafka"] = set(LOOPBACK.findall(services["kafka"]["environment"]["KAFKA_LISTENERS"]))
     return ports | {"engine": {"127.0.0.1:8080"}, "grafana": {"127.0.0.1:3000"}, "airflow": {"127.0.0.1:8081"}}
 
