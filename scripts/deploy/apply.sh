@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings deploy
 tag=$1
 terraform_init
+same_region
 terraform_variables "$tag"
 adopt_lake
 

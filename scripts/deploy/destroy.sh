@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Takes everything away but the lake and Terraform's state; LAKE=delete takes the lake too, after its name was typed.
+# Takes everything away but the lake and Terraform's state; LAKE=delete takes the lake too, after its name was typed
+# (make gives another LAKE, the marts', when it is given none).
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_settings destroy
 bucket_exists "$state_bucket" || fail "nothing of $NAME is deployed in $PROJECT (there is no gs://$state_bucket)"
 terraform_init
+same_region
 resources=$(resources)
 # Both profiles use one lake: an engine of the other one would lose it while it runs.
 other=scale
@@ -12,9 +14,9 @@ other=scale
 state=$(object "gs://$state_bucket/$other/default.tfstate")
 if [[ $state == *'"mode": "managed"'* ]]; then
   [ -n "$resources" ] || fail "of profile $PROFILE nothing is deployed, but of profile $other; nothing was changed" "make destroy PROJECT=$PROJECT PROFILE=$other"
-  [ "${LAKE:-keep}" = keep ] || fail "profile $other is deployed too and uses the lake; nothing was changed" "make destroy without LAKE=delete, or of PROFILE=$other before"
+  [ "${LAKE:-}" != delete ] || fail "profile $other is deployed too and uses the lake; nothing was changed" "make destroy without LAKE=delete, or of PROFILE=$other before"
 fi
-if [ "${LAKE:-keep}" = delete ]; then
+if [ "${LAKE:-}" = delete ]; then
   printf 'gs://%s and every event in it will be deleted. Type its name to go on: ' "$lake_bucket"
   read -r typed || true
   [ "$typed" = "$lake_bucket" ] || fail "that is not its name; nothing was changed"
@@ -51,7 +53,7 @@ terraform_here destroy -input=false -auto-approve "${variables[@]}" ||
 # The images that it names went with the registry.
 [ -z "$history" ] || gcloud storage rm "$history_object" --quiet || fail "$history_object cannot be deleted" "make destroy again"
 
-if [ "${LAKE:-keep}" = delete ]; then
+if [ "${LAKE:-}" = delete ]; then
   say "Deleting the lake"
   gcloud storage rm --recursive "gs://$lake_bucket" --quiet || fail "gs://$lake_bucket could not be deleted" "make destroy LAKE=delete again"
   note "deleted; within 30 days it can be brought back: gcloud storage restore"

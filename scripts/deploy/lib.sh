@@ -72,6 +72,15 @@ terraform_variables() { # terraform_variables TAG
 # What Terraform has made. To be searched once it is whole: `grep -q` ends early, which Terraform takes for a failure.
 resources() { terraform_here state list 2>/dev/null || true; }
 
+# With another region everything would be destroyed and made anew there, the images of all versions with it.
+same_region() {
+  local state there
+  state=$(terraform_here state pull) || fail "Terraform cannot read its state in gs://$state_bucket" "you need roles/storage.objectAdmin on that bucket"
+  there=$(grep -oiE '"(location|region)": *"[a-z]+-[a-z]+[0-9]+"' <<<"$state" | cut -d '"' -f 4 | tr '[:upper:]' '[:lower:]' | grep -vxF "$REGION" | sort -u | tr '\n' ' ' || true)
+  [ -z "$there" ] || fail "$NAME is deployed in ${there% }, and REGION is $REGION; nothing was changed" "REGION=${there% } with every command for it" \
+    "to move it: make destroy, then make deploy with the other REGION (the lake stays where it is: it needs another LAKE_BUCKET there)"
+}
+
 # A lake that outlived a former deployment is taken over.
 adopt_lake() {
   if bucket_exists "$lake_bucket" && ! grep -q 'google_storage_bucket.lake$' <<<"$(resources)"; then

@@ -7,6 +7,7 @@ tag=$1
 say "What would be done (PLAN=1; nothing is changed)"
 if bucket_exists "$state_bucket"; then
   terraform_init
+  same_region
 else
   note "gs://$state_bucket would be made for Terraform's state"
   # Planned in a copy, with a state of its own, for the bucket of the state is not there.

@@ -31,7 +31,7 @@ class World:
             self.install(name, f"#!{sys.executable} -IS\n{standin}")
         self.write({
             "account": "me@example.com", "project": "some-project", "billing": "True", "cpus": 24, "terraform": "1.11.4",
-            "buckets": [], "state": [], "applied": None, "undestroyed": [], "other_state": "", "images": [], "history": [], "fail": {}, "looks": 0, "empty_looks": 0, "probes": 0,
+            "buckets": [], "state": [], "applied": None, "region": None, "undestroyed": [], "other_state": "", "images": [], "history": [], "fail": {}, "looks": 0, "empty_looks": 0, "probes": 0,
             "unready_probes": 0, "secrets": {}, "pods": [], "unseen": 0, "outputs": {"secrets": ["beatlytica-grafana-password", "beatlytica-airflow-password"]},
         })
 

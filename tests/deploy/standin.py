@@ -113,6 +113,7 @@ def terraform(world, arguments, given):
     if arguments[0] == "version":
         print(json.dumps({"terraform_version": world["terraform"]}, indent=2))
     elif arguments[0] == "apply":
+        world["region"] = variables["region"]
         world["state"] = sorted({*world["state"], *(targets or ["module.registry", "module.services", "module.host"])})
         world["applied"] = world["applied"] if targets else variables["image_tag"]
         if not targets and "module.lake.google_storage_bucket.lake" not in world["state"]:
@@ -121,6 +122,9 @@ def terraform(world, arguments, given):
                 return 1
             world["buckets"] = sorted({*world["buckets"], lake})
             world["state"].append("module.lake.google_storage_bucket.lake")
+    elif arguments[:2] == ["state", "pull"]:
+        if world["state"]:
+            print(json.dumps({"resources": [{"mode": "managed", "instances": [{"attributes": {"location": world["region"]}}]}]}, indent=2))
     elif arguments[:2] == ["state", "list"]:
         print("\n".join(world["state"]))
     elif arguments[:2] == ["state", "rm"]:

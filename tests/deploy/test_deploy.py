@@ -72,6 +72,20 @@ def test_plan_changes_nothing(world):
     assert world.calls(r"terraform .* init .*backend-config") and not world.calls(changing)
 
 
+@pytest.mark.parametrize("script", ["deploy", "destroy"])
+@pytest.mark.parametrize("profile", ["small", "scale"])
+def test_another_region_than_the_one_it_is_in_is_refused(world, script, profile):
+    """Terraform would make everything anew there."""
+    world.change(outputs={**SCALE, **world.now["outputs"]})
+    world.run("deploy", REGION="europe-north1", PROFILE=profile)
+    world.forget_calls()
+    for given in ({}, {"PLAN": "1"}):
+        printed = world.run(script, code=1, PROFILE=profile, **given)
+        assert "is deployed in europe-north1, and REGION is europe-west1; nothing was changed" in printed, printed
+    assert not world.calls(r"terraform .* (apply|destroy|plan|state rm)|docker (build|push)|ssh|storage rm|kubectl --")
+    world.run(script, REGION="europe-north1", PROFILE=profile)
+
+
 @pytest.mark.parametrize(
     "step, words",
     [
@@ -244,7 +258,7 @@ def test_destroy_of_the_profile_that_is_not_deployed_touches_nothing(world):
     assert not world.calls(r"storage rm|terraform .* destroy|ssh")
     world.change(fail={r"storage cat .*tfstate": 1})
     assert "cannot be read" in world.run("destroy", code=1)
-    world.run("destroy")
+    world.run("destroy", LAKE=".demo/lake")  # as make gives it where it is given none
     # Nothing is left of either: the lake can still go.
     world.change(other_state=EMPTY_STATE)
     world.run("destroy", stdin="some-project-beatlytica-lake\n", LAKE="delete")
