@@ -18,7 +18,16 @@ fi
 "$root/scripts/deploy/images.sh" "$tag"
 
 say "Terraform"
-terraform_here apply -input=false -auto-approve "${variables[@]}" ||
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+terraform_here plan -input=false -out="$work/plan" "${variables[@]}" || fail "Terraform cannot plan; nothing was changed but images" "the lines above say why"
+planned=$(terraform_here show -no-color "$work/plan") || fail "Terraform cannot read its own plan"
+# What nothing else holds: Kafka's log, and the images to roll back to. A smaller disk, another zone or key make it anew, empty. What is
+# tainted was never finished.
+lost=$(grep -E '^ +# module\.(host\.google_compute_disk\.data|broker\[0\]\.google_managed_kafka_(cluster|topic)\.|registry\..*\.images ).*(destroyed|replaced)' <<<"$planned" | grep -v ' is tainted' || true)
+[ -z "$lost" ] || fail "this would destroy what nothing else holds; nothing was changed but images:" "${lost//  # /}" \
+  "take the setting back (docs/setup/terraform.md says why); or make destroy, which writes what the engine holds, and make deploy"
+terraform_here apply -input=false "$work/plan" ||
   fail "Terraform stopped half-way" "what was made stays and is in its state; the lines above say why; make deploy again goes on where it stopped"
 
 say "Secrets"

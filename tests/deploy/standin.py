@@ -106,12 +106,19 @@ OUTPUTS = {
 
 def terraform(world, arguments, given):
     arguments = [part for part in arguments if not part.startswith("-chdir=")]
+    if arguments[0] == "apply" and "-auto-approve" not in arguments:
+        arguments = ["apply", *pathlib.Path(arguments[-1]).read_text().split()]  # what was planned
     variables = dict(part.split("=", 1) for part in arguments if "=" in part and not part.startswith("-"))
     # Terraform knows outputs from the first whole apply on.
     outputs = {**OUTPUTS, "image_tag": world["applied"], **world["outputs"]} if world["applied"] else {}
     targets = [part.split("=")[1] for part in arguments if part.startswith("-target=")]
     if arguments[0] == "version":
         print(json.dumps({"terraform_version": world["terraform"]}, indent=2))
+    elif arguments[0] == "plan":
+        for file in (part[5:] for part in arguments if part.startswith("-out=")):
+            pathlib.Path(file).write_text(" ".join(arguments[1:]))
+    elif arguments[0] == "show":
+        print("\n".join(["Terraform will perform the following actions:", "", *(f"  # {each}\n  resource" for each in world["plan"])]))
     elif arguments[0] == "apply":
         world["region"] = variables["region"]
         world["state"] = sorted({*world["state"], *(targets or ["module.registry", "module.services", "module.host"])})

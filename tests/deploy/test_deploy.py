@@ -7,9 +7,8 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import MANY, ROOT, SCALE, in_order
 
-MANY = [f"module.more.resource.{number:05}" for number in range(5000)]  # more than a pipe holds
 STEPS = [
     r"gcloud projects describe", r"gcloud billing", r"gcloud services enable", r"gcloud storage buckets create gs://some-project-beatlytica-state",
     r"gcloud storage buckets update .* --versioning", r"terraform .* init .*bucket=some-project-beatlytica-state", r"terraform .* apply .*-target=module.registry",
@@ -17,15 +16,6 @@ STEPS = [
     r"gcloud secrets versions add", r"gcloud compute ssh .*reload-or-restart beatlytica", r"gcloud compute ssh .*readyz",
     r"gcloud storage objects list gs://some-project-beatlytica-lake/lake/v1", r"gcloud storage cp - gs://some-project-beatlytica-state/history/small",
 ]
-
-
-def in_order(world, steps):
-    calls = [entry["call"] for entry in world.calls()]
-    at = 0
-    for step in steps:
-        found = [number for number in range(at, len(calls)) if re.search(step, calls[number])]
-        assert found, f"{step} is not among, or not behind:\n" + "\n".join(calls)
-        at = found[0]
 
 
 def test_from_nothing_to_running(world):
@@ -96,6 +86,8 @@ def test_another_region_than_the_one_it_is_in_is_refused(world, script, profile)
         (r"terraform .* apply .*-target", "could not make the registry"),
         (r"docker build .*airflow", "cannot be built"),
         (r"docker push .*stack", "roles/artifactregistry.writer"),
+        (r"terraform .* plan", "Terraform cannot plan"),
+        (r"terraform .* show", "Terraform cannot read its own plan"),
         (r"terraform .* apply (?!.*-target)", "make deploy again goes on where it stopped"),
         (r"gcloud secrets versions add", "roles/secretmanager.admin"),
         (r"gcloud secrets versions list", "the versions of secret beatlytica-grafana-password cannot be listed"),
@@ -218,6 +210,27 @@ def test_a_lake_that_stays_empty(world):
     assert "docs/setup/kafka.md" in world.run("deploy", DEPLOY_DATA_DEADLINE="1")
 
 
+@pytest.mark.parametrize(
+    "planned, refused",
+    [
+        ("module.host.google_compute_disk.data must be replaced", True),
+        ("module.host.google_compute_disk.data will be destroyed", True),
+        ("module.registry.google_artifact_registry_repository.images must be replaced", True),
+        ('module.broker[0].google_managed_kafka_topic.this["listen_events"] must be replaced', True),
+        ("module.broker[0].google_managed_kafka_cluster.this will be destroyed", True),
+        ("module.host.google_compute_disk.data is tainted, so must be replaced", False),
+        ("module.host.google_compute_disk.data will be updated in-place", False),
+        ("module.airflow_host[0].google_compute_disk.data will be destroyed", False),
+        ("module.host.google_compute_instance.this must be replaced", False),
+    ],
+)
+def test_what_holds_the_only_copy_is_not_destroyed_by_a_setting(world, planned, refused):
+    world.change(plan=["module.network.some must be replaced", planned])
+    printed = world.run("apply", "abc123", code=int(refused))
+    assert bool(world.calls(r"terraform .* apply (?!.*-target)")) != refused
+    assert (f"       {planned}\n" in printed) == refused, printed
+
+
 def test_destroy_keeps_the_lake_and_deploy_takes_it_over_again(world):
     world.run("deploy")
     world.forget_calls()
@@ -228,7 +241,7 @@ def test_destroy_keeps_the_lake_and_deploy_takes_it_over_again(world):
     assert not world.calls(r"storage rm --recursive") and not world.calls(r"destroy .*adopt_lake")
     world.forget_calls()
     assert "taken over" in world.run("deploy")
-    assert world.calls(r"apply .*adopt_lake=true")
+    assert world.calls(r"plan .*adopt_lake=true")
 
 
 def test_the_lake_goes_only_when_its_name_is_typed(world):
@@ -286,7 +299,7 @@ def test_upgrade_and_rollback(world, versions):
     world.forget_calls()
     printed = world.run("rollback", TAG="")
     assert "From two back to one" in printed
-    assert world.calls(r"apply .*image_tag=one") and not world.calls(r"docker build")
+    assert world.calls(r"plan .*image_tag=one") and not world.calls(r"docker build")
     assert world.now["history"][-1] == "one"
     assert "the registry has no" in world.run("rollback", code=1, TAG="never")
 
@@ -340,7 +353,7 @@ def test_rollback_to_what_is_checked_out_needs_no_other_checkout(world, versions
         world.run("deploy", TAG=tag)
     world.forget_calls()
     world.run("rollback", TAG="")
-    assert world.calls(rf"-chdir={world.root}/terraform/environments/small apply .*image_tag={head}")
+    assert world.calls(rf"-chdir={world.root}/terraform/environments/small plan .*image_tag={head}")
 
 
 def test_rollback_to_what_is_no_commit_is_refused(world, versions):
@@ -369,7 +382,7 @@ def test_rollback_after_an_upgrade_that_never_became_ready(world, versions, befo
     assert "three, whose deployment did not finish; before it two" in world.run("status")
     world.forget_calls()
     assert "From three back to two" in world.run("rollback", TAG="")
-    assert world.calls(r"apply .*image_tag=two") and world.now["history"] == before
+    assert world.calls(r"plan .*image_tag=two") and world.now["history"] == before
 
 
 def test_tunnel_logs_and_status(world):
@@ -382,110 +395,3 @@ def test_tunnel_logs_and_status(world):
     assert world.calls(r"docker logs .*beatlytica-airflow-1")
     assert "is no name" in world.run("logs", code=1, SERVICE="a; rm -rf /")
     assert "abc123" in world.run("status")
-
-
-SCALE = {
-    "secrets": [],
-    "kafka": {"brokers": "one:9192,two:9192", "security_protocol": "ssl", "sasl_mechanism": ""},
-    "airflow": {"kind": "composer", "dags": "gs://composer/dags", "web": "https://web", "instance": None, "zone": None},
-}
-AIRFLOW_MACHINE = {"kind": "vm", "dags": None, "web": None, "instance": "beatlytica-airflow", "zone": "europe-west1-b"}
-
-
-def test_scale_with_managed_kafka(world):
-    world.change(outputs={**SCALE, "simulate": None})
-    world.run("deploy", PROFILE="scale")
-    in_order(world, [
-        r"terraform .* apply (?!.*-target)", r"get-credentials beatlytica .*--dns-endpoint", r"get secret kafka", r"kubectl kustomize", r"kubectl apply",
-        r"rollout status statefulset/engine", r"storage rsync .*infra/airflow/dags gs://composer/dags/beatlytica", r"storage rsync .*/dbt gs://composer/data/dbt",
-        r"exec statefulset/engine -- /usr/bin/beatlytica health --ready",
-    ])
-    applied = world.calls(r"kubectl apply")[0]["stdin"]
-    assert "BEATLYTICA__KAFKA__BROKERS=one:9192,two:9192" in applied and "newTag: abc123" in applied
-    assert "BEATLYTICA__KAFKA__SSL_CERTIFICATE_LOCATION" in applied and "kind: Rules" in applied
-    world.change(fail={r"get secret kafka": 1})
-    assert "Managed Service for Apache Kafka" in world.run("deploy", code=1, PROFILE="scale")
-
-
-@pytest.mark.parametrize("output", ["lake_url", "engine_account", "kafka", "airflow"])
-def test_scale_gets_no_empty_values(world, output):
-    """What Terraform does not tell is a failure."""
-    world.change(outputs={**SCALE, "simulate": None}, fail={rf"output -json {output}$": 1})
-    world.run("deploy", code=1, PROFILE="scale")
-    assert not [entry for entry in world.calls(r"kubectl apply") if entry["stdin"].strip()] or output == "airflow"
-
-
-def test_scale_with_brokers_of_ones_own(world):
-    kafka = {"brokers": "one:9092", "security_protocol": "sasl_ssl", "sasl_mechanism": "SCRAM-SHA-512"}
-    world.change(outputs={"secrets": ["beatlytica-kafka-username", "beatlytica-kafka-password"], "kafka": kafka, "simulate": None, "airflow": AIRFLOW_MACHINE})
-    printed = world.run("deploy", code=1, PROFILE="scale")
-    assert "secret beatlytica-kafka-username has no value" in printed and "--data-file=-" in printed
-    world.change(secrets={"beatlytica-kafka-username": "me", "beatlytica-kafka-password": "hush-hush"})
-    printed = world.run("deploy", PROFILE="scale")
-    assert "hush-hush" not in printed
-    assert not [entry for entry in world.calls() if "hush-hush" in entry["call"]]
-    assert "hush-hush" in world.calls(r"kubectl apply")[0]["stdin"]
-    assert world.calls(r"compute ssh beatlytica-airflow .*reload-or-restart")
-
-
-CLUSTER = "module.engine.google_container_cluster.this"
-DESTROYED = [
-    r"get-credentials beatlytica --region", r"delete statefulset engine .*--cascade=foreground",
-    r"apply .*deletion_protection=false .*-target=module.engine", r"state rm", r"destroy .*deletion_protection=false",
-]
-
-
-@pytest.fixture
-def scaled(world):
-    world.change(outputs={**SCALE, "simulate": None})
-    world.run("deploy", PROFILE="scale")
-    world.change(state=[CLUSTER, *world.now["state"], *MANY])
-    world.forget_calls()
-    return world
-
-
-def test_scale_is_destroyed_after_its_protection_was_lifted(scaled):
-    scaled.run("destroy", PROFILE="scale")
-    in_order(scaled, DESTROYED)
-
-
-def test_scale_is_destroyed_by_a_second_run(scaled):
-    scaled.change(undestroyed=[CLUSTER])
-    assert "make destroy again" in scaled.run("destroy", code=1, PROFILE="scale")
-    assert scaled.now["state"] == [CLUSTER] and scaled.now["applied"] is None
-    scaled.forget_calls()
-    scaled.run("destroy", PROFILE="scale")
-    in_order(scaled, [step for step in DESTROYED if "state rm" not in step])
-    assert scaled.now["state"] == []
-
-
-@pytest.mark.parametrize("script", ["deploy", "status", "logs", "tunnel", "destroy"])
-def test_scale_asks_its_own_cluster_whatever_the_users_context_is(scaled, script):
-    scaled.run(script, PROFILE="scale", KUBECONFIG="/the/users")
-    calls = scaled.calls(r"get-credentials|^kubectl --namespace")
-    assert len(calls) > 1 and not [entry for entry in calls if not entry["kubeconfig"].startswith(str(scaled.temporary))], calls
-
-
-@pytest.mark.parametrize("call", [r"get-credentials", r"kubectl .* get statefulset"])
-def test_scale_is_destroyed_where_its_cluster_does_not_answer(scaled, call):
-    scaled.change(fail={call: 1})
-    assert "the cluster does not answer" in scaled.run("destroy", PROFILE="scale")
-    assert scaled.now["state"] == [] and not scaled.calls(r"delete statefulset")
-
-
-@pytest.mark.parametrize(
-    "pod, stuck",
-    [
-        (["engine-0", "False", "engine-old"], True),
-        (["engine-0", "", "engine-old"], True),  # on no node yet: it has no such condition
-        (["engine-0", "True", "engine-old"], False),
-        (["engine-0", "False", "engine-new"], False),
-    ],
-)
-def test_scale_replaces_a_pod_that_never_became_ready(world, pod, stuck):
-    """Kubernetes waits for such a pod itself; it is looked for once Kubernetes has seen what was applied."""
-    world.change(outputs={**SCALE, "simulate": None}, pods=[pod], unseen=2)
-    world.run("deploy", PROFILE="scale")
-    assert bool(world.calls(r"delete pod")) == stuck
-    if stuck:
-        in_order(world, [r"kubectl apply", r"delete pod engine-0", r"rollout status"])
