@@ -7,4 +7,3 @@ COPY dashboards /opt/beatlytica/dashboards
 COPY config /opt/beatlytica/config
 COPY infra/stack/stack.sh /usr/local/bin/stack
 ENTRYPOINT ["/bin/sh", "/usr/local/bin/stack"]
-CMD ["up"]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# stack.sh up | stop: the entry of the stack image. Needs DATA, a folder with the same path here and on the machine, and Docker's socket.
+# The entry of the stack image: starts what its version is made of (terraform/modules/host/start.sh stops it). Needs DATA, a folder with the same path here and on the machine, and Docker's socket.
 set -eu
 # A folder for each version: containers whose files changed see another path, and are made anew.
 files=$DATA/stack/$BEATLYTICA_TAG
@@ -38,19 +38,16 @@ remove_switched_off() {
   [ -z "$off" ] || compose --profile '*' rm --stop --force $off
 }
 
-case ${1:-up} in
-up)
-  mkdir -p "$files" "$DATA/secrets"
-  chmod 0711 "$DATA/secrets"
-  cp -r "${STACK_FILES:-/opt/beatlytica}/." "$files/"
-  folders
-  if [ -n "${SECRET_PREFIX:-}" ]; then
-    case ,$COMPOSE_PROFILES, in *,observability,* | *,observability-google,*) secret grafana-password 472 ;; esac
-    case ,$COMPOSE_PROFILES, in *,airflow,*) secret airflow-password 50000 ;; esac
-  fi
-  remove_switched_off
-  compose up --detach --remove-orphans --quiet-pull
-  find "$DATA/stack" -mindepth 1 -maxdepth 1 ! -name "$BEATLYTICA_TAG" -exec rm -rf {} + ;;
-stop) compose stop --timeout 60 ;;
-*) echo "usage: stack up | stop" >&2; exit 2 ;;
-esac
+mkdir -p "$files" "$DATA/secrets"
+chmod 0711 "$DATA/secrets"
+cp -r "${STACK_FILES:-/opt/beatlytica}/." "$files/"
+folders
+if [ -n "${SECRET_PREFIX:-}" ]; then
+  case ,$COMPOSE_PROFILES, in *,observability,* | *,observability-google,*) secret grafana-password 472 ;; esac
+  case ,$COMPOSE_PROFILES, in *,airflow,*) secret airflow-password 50000 ;; esac
+fi
+remove_switched_off
+compose up --detach --remove-orphans --quiet-pull
+# The boot disk holds a few versions. What runs is kept, and what was built this week, to go back to at once.
+docker image prune --all --force --filter until=168h >/dev/null || echo "old images could not be removed" >&2
+find "$DATA/stack" -mindepth 1 -maxdepth 1 ! -name "$BEATLYTICA_TAG" -exec rm -rf {} +

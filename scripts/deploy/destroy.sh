@@ -39,7 +39,8 @@ if [ "$PROFILE" = scale ] && grep -q google_container_cluster <<<"$resources"; t
   terraform_here apply -input=false -auto-approve "${variables[@]}" -target=module.engine || fail "the cluster's protection cannot be lifted"
 elif [ "$PROFILE" = small ]; then
   say "Stopping the engine: it writes what it holds"
-  on_machine "sudo systemctl stop beatlytica" || note "the machine does not answer; what the engine held is read from Kafka no more"
+  # A service that did not start has containers too, and is not stopped by systemd.
+  on_machine "sudo systemctl stop beatlytica; sudo /bin/bash /etc/beatlytica/start stop" || note "the machine does not answer; what the engine held is read from Kafka no more"
 fi
 
 # Terraform may not destroy the lake (prevent_destroy): it forgets it, and a later deployment takes it over again.

@@ -235,7 +235,7 @@ def test_destroy_keeps_the_lake_and_deploy_takes_it_over_again(world):
     world.run("deploy")
     world.forget_calls()
     printed = world.run("destroy")
-    in_order(world, [r"systemctl stop beatlytica", r"terraform .* state rm module.lake", r"terraform .* destroy"])
+    in_order(world, [r"systemctl stop beatlytica; .*start stop", r"terraform .* state rm module.lake", r"terraform .* destroy"])
     assert "kept: gs://some-project-beatlytica-lake" in printed
     assert "some-project-beatlytica-lake" in world.now["buckets"] and world.now["state"] == []
     assert not world.calls(r"storage rm --recursive") and not world.calls(r"destroy .*adopt_lake")

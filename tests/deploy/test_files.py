@@ -242,7 +242,7 @@ def test_a_download_of_prometheus_that_fails_is_a_failure_and_done_again(tmp_pat
 
 
 def test_scripts_are_clean():
-    scripts = [str(path) for folder in ("scripts", "infra") for path in sorted((ROOT / folder).rglob("*.sh"))]
+    scripts = [str(path) for folder in ("scripts", "infra", "terraform") for path in sorted((ROOT / folder).rglob("*.sh"))]
     ended = subprocess.run(["shellcheck", "-x", *scripts], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
 

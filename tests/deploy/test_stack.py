@@ -1,4 +1,4 @@
-"""What the machine of the small profile runs at its start: cloud-init's script, and the stack image's."""
+"""What the machine of the small profile runs at its start and its end: cloud-init's script, and the stack image's."""
 
 import base64
 import os
@@ -31,9 +31,9 @@ def stack(tmp_path):
     (files / "infra" / "compose.yaml").write_text("services: {}\n")
     calls = tmp_path / "calls"
 
-    def run(*arguments, code=0, **environment):
+    def run(code=0, **environment):
         ended = subprocess.run(
-            ["sh", str(ROOT / "infra" / "stack" / "stack.sh"), *arguments], capture_output=True, text=True,
+            ["sh", str(ROOT / "infra" / "stack" / "stack.sh")], capture_output=True, text=True,
             env={
                 "PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "DATA": str(tmp_path / "data"), "STACK_FILES": str(files), "BEATLYTICA_TAG": "one",
                 "GOOGLE_CLOUD_PROJECT": "p", "SECRET_PREFIX": "beatlytica", "COMPOSE_PROFILES": "redpanda,observability,airflow",
@@ -50,7 +50,7 @@ def stack(tmp_path):
 
 
 def test_it_brings_files_and_secrets_and_starts_compose(stack):
-    stack("up")
+    stack()
     for secret, owner in (("grafana-password", 472), ("airflow-password", 50000)):
         path = stack.data / "secrets" / secret
         assert path.read_text() == "hush" and stat.S_IMODE(os.stat(path).st_mode) == 0o400
@@ -60,18 +60,25 @@ def test_it_brings_files_and_secrets_and_starts_compose(stack):
 
 
 def test_another_version_has_another_folder(stack):
-    stack("up")
-    stack("up", BEATLYTICA_TAG="two")
+    stack()
+    stack(BEATLYTICA_TAG="two")
     assert [path.name for path in (stack.data / "stack").iterdir()] == ["two"]
-    stack("stop", BEATLYTICA_TAG="two")
-    assert "stack/two/infra/compose.yaml stop --timeout 60" in stack.calls()
+
+
+def test_old_images_go_once_the_new_ones_run(stack):
+    """The boot disk holds 20 GB."""
+    stack()
+    lines = stack.calls().splitlines()
+    assert index(lines, "docker image prune --all --force --filter until=") == len(lines) - 1 and " up --detach" in lines[-2]
+    (stack.bin / "docker").write_text('#!/bin/sh\ncase "$*" in *prune*) exit 1;; *config*) echo engine;; esac\n')
+    assert "could not be removed" in stack()
 
 
 def test_what_was_switched_off_is_removed_before_the_rest_starts(stack):
     """Compose by itself leaves it running."""
-    stack("up")
+    stack()
     assert " rm " not in stack.calls()
-    stack("up", ALL="engine\nredpanda\nredpanda-topics\nsimulator")
+    stack(ALL="engine\nredpanda\nredpanda-topics\nsimulator")
     lines = stack.calls().splitlines()
     [removed] = [number for number, line in enumerate(lines) if " rm " in line]
     assert "--profile * rm --stop --force redpanda-topics simulator DATA" in lines[removed] and " up " in lines[removed + 1]
@@ -80,27 +87,31 @@ def test_what_was_switched_off_is_removed_before_the_rest_starts(stack):
 def test_nothing_is_removed_where_compose_does_not_say_what_is_on(stack):
     compose = 'case "$*" in *"--profile * config"*) echo engine;; *config*) exit 1;; esac'
     (stack.bin / "docker").write_text(f'#!/bin/sh\necho "docker $*" >> "$CALLS"\n{compose}\n')
-    stack("up", code=1)
+    stack(code=1)
     assert " rm " not in stack.calls()
 
 
 def test_secrets_are_read_only_where_they_are_used(stack):
-    stack("up", COMPOSE_PROFILES="redpanda")
+    stack(COMPOSE_PROFILES="redpanda")
     assert "curl" not in stack.calls()
 
 
 def test_grafana_has_its_password_on_google_cloud(stack):
-    stack("up", COMPOSE_PROFILES="redpanda,observability-google")
+    stack(COMPOSE_PROFILES="redpanda,observability-google")
     assert [path.name for path in (stack.data / "secrets").iterdir()] == ["grafana-password"]
 
 
 def test_a_secret_without_a_value_is_said(stack):
-    assert "secret beatlytica-grafana-password has no value; make deploy makes it" in stack("up", code=1, SECRET="")
+    assert "secret beatlytica-grafana-password has no value; make deploy makes it" in stack(code=1, SECRET="")
     assert "docker" not in stack.calls()
 
 
+HOST = ROOT / "terraform" / "modules" / "host"
+START = HOST / "start.sh"
+
+
 def cloud_init():
-    init = yaml.safe_load((ROOT / "terraform" / "modules" / "host" / "cloud-init.yaml").read_text())
+    init = yaml.safe_load((HOST / "cloud-init.yaml").read_text())
     return {entry["path"]: entry["content"] for entry in init["write_files"]}, init["runcmd"]
 
 
@@ -109,7 +120,7 @@ def machine(tmp_path):
     """Runs the machine's start script; calls that hold a word of `fails` fail. Gives the calls in order."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    script = cloud_init()[0]["/etc/beatlytica/start"]
+    script = START.read_text()
     for path in ("/mnt/disks/data", "/var/lib/beatlytica"):
         assert path in script
         script = script.replace(path, str(tmp_path / path[1:]))
@@ -119,10 +130,10 @@ def machine(tmp_path):
         (folder / name).chmod(0o755)
     calls = tmp_path / "calls"
 
-    def run(*fails, code=0):
+    def run(*fails, code=0, action="up"):
         calls.unlink(missing_ok=True)
         environment = {"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "FAILS": " ".join(fails)}
-        ended = subprocess.run(["bash", "-c", script, "start", "up"], capture_output=True, text=True, env=environment)
+        ended = subprocess.run(["bash", "-c", script, "start", action], capture_output=True, text=True, env=environment)
         assert ended.returncode == code, ended.stdout + ended.stderr
         return calls.read_text().splitlines()
 
@@ -138,7 +149,7 @@ def test_containers_that_docker_started_without_the_disk_are_stopped_before_it_i
     calls = machine("mountpoint")
     project = yaml.safe_load(COMPOSE.read_text())["name"]
     assert index(calls, f"docker ps --quiet --filter label=com.docker.compose.project={project}") < index(calls, "docker stop one two") < index(calls, "mount -o")
-    assert calls[-1].startswith("docker run") and calls[-1].endswith("stack:tag up")
+    assert calls[-1].startswith("docker run") and calls[-1].endswith("stack:tag")
     assert not [call for call in machine() if call.startswith(("docker stop", "mount -o"))], "the disk is there: they hold it"
 
 
@@ -158,6 +169,26 @@ def test_the_file_system_grows_with_the_disk_at_a_boot_and_at_an_upgrade(machine
 def test_the_machine_starts_nothing_where_its_metadata_does_not_answer(machine, key):
     """Without profiles the stack would remove every container."""
     assert not [call for call in machine(key, code=1) if call.startswith("docker run")]
+
+
+def test_what_runs_is_stopped_whatever_version_it_is(machine):
+    """The one that the metadata names may never have started; an engine that ends before Kafka writes what it holds."""
+    of_project = "docker ps --quiet --filter label=com.docker.compose.project=beatlytica"
+    stop = "docker stop -t 60 one two"
+    assert machine(action="stop") == [f"{of_project} --filter label=com.docker.compose.service=engine", stop, of_project, stop]
+    assert machine("ps", action="stop", code=1)
+
+
+def test_what_a_start_does_comes_with_the_metadata(tmp_path):
+    """An upgrade changes it; files are written at a boot alone."""
+    (tmp_path / "curl").write_text("#!/bin/sh\ncase $* in */beatlytica-start) echo 'echo \"$0: $*\"';; *) exit 22;; esac\n")
+    (tmp_path / "curl").chmod(0o755)
+    script = cloud_init()[0]["/etc/beatlytica/start"]
+    command = ["bash", "-c", script, "start", "up"]
+    assert subprocess.run(command, capture_output=True, text=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}).stdout == "start: up\n"
+    (tmp_path / "curl").write_text("#!/bin/sh\necho 'echo half'\nexit 22\n")
+    ended = subprocess.run(command, capture_output=True, text=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert ended.returncode != 0 and not ended.stdout
 
 
 def test_the_machine_starts_the_stack_and_restarts_it_on_failure():

@@ -57,6 +57,7 @@ resource "google_compute_instance" "this" {
 
   metadata = {
     user-data                 = file("${path.module}/cloud-init.yaml")
+    beatlytica-start          = file("${path.module}/start.sh")
     beatlytica-stack          = var.stack_image
     beatlytica-environment    = join("\n", [for name in sort(keys(var.environment)) : "${name}=${var.environment[name]}"])
     beatlytica-profiles       = join(",", var.profiles)

@@ -35,6 +35,10 @@ run "no_public_address" {
     error_message = "Settings reach the machine, in a steady order."
   }
   assert {
+    condition     = strcontains(google_compute_instance.this.metadata["beatlytica-start"], "docker run") && strcontains(google_compute_instance.this.metadata["user-data"], "attributes/beatlytica-start")
+    error_message = "What a start does comes with the metadata, for user-data is read at a boot alone."
+  }
+  assert {
     condition     = toset([for grant in google_iap_tunnel_instance_iam_member.operator : "${grant.role} ${grant.member}"]) == toset(["roles/iap.tunnelResourceAccessor user:op@example.com"])
     error_message = "Operators come in through Identity-Aware Proxy, on this machine alone."
   }
