@@ -13,7 +13,7 @@ need() {
   echo "$1 is missing: $2" >&2
   exit 1
 }
-need terraform "1.7 or newer, from developer.hashicorp.com/terraform/install"
+need terraform "1.9 or newer, from developer.hashicorp.com/terraform/install"
 
 version=$(sed -nE 's/.*hashicorp\/google ([0-9.]+) .*/\1/p' "$here/terraform-offline/README.md" | head -1)
 # Whether the registry can be reached, where the real provider is.

@@ -10,7 +10,7 @@ problem() { problems+=("$1"$'\n'"       -> $2"); }
 tools=(gcloud terraform docker git openssl)
 [ "$PROFILE" = scale ] && tools+=(kubectl gke-gcloud-auth-plugin)
 declare -A where=(
-  [gcloud]="cloud.google.com/sdk/docs/install" [terraform]="1.7 or newer: developer.hashicorp.com/terraform/install"
+  [gcloud]="cloud.google.com/sdk/docs/install" [terraform]="1.9 or newer: developer.hashicorp.com/terraform/install"
   [docker]="docs.docker.com/engine/install" [git]="your system's package git" [openssl]="your system's package openssl"
   [kubectl]="gcloud components install kubectl" [gke-gcloud-auth-plugin]="gcloud components install gke-gcloud-auth-plugin"
 )
@@ -20,7 +20,7 @@ done
 
 if command -v terraform >/dev/null; then
   version=$(terraform version -json 2>/dev/null | sed -nE 's/.*"terraform_version": *"([0-9.]+).*/\1/p')
-  [ "$(printf '%s\n' 1.7.0 "${version:-0}" | sort -V | head -1)" = 1.7.0 ] || problem "terraform ${version:-of an unknown version} is too old" "${where[terraform]}"
+  [ "$(printf '%s\n' 1.9.0 "${version:-0}" | sort -V | head -1)" = 1.9.0 ] || problem "terraform ${version:-of an unknown version} is too old" "${where[terraform]}"
 fi
 if command -v docker >/dev/null && [ "${PLAN:-}" != 1 ]; then
   docker info >/dev/null 2>&1 || problem "docker does not answer" "start Docker; on Linux: sudo systemctl start docker, and be in the group docker"

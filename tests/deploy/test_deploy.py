@@ -115,7 +115,7 @@ def test_a_failure_half_way_is_said_and_the_next_run_goes_on(world, step, words)
         ({"project": "another"}, "gcloud projects create some-project"),
         ({"billing": "False"}, "gcloud billing projects link some-project"),
         ({"cpus": 1}, "CPUs left"),
-        ({"terraform": "1.5.7"}, "terraform 1.5.7 is too old"),
+        ({"terraform": "1.8.5"}, "terraform 1.8.5 is too old"),
         ({"fail": {"docker info": 1}}, "docker does not answer"),
     ],
 )

@@ -172,12 +172,16 @@ variable "engine_replicas" {
 
 variable "airflow" {
   type        = string
-  default     = "composer"
-  description = "Who runs dbt every hour: \"composer\" (Cloud Composer), \"vm\" (a machine with Airflow in it, a fifth of the price) or \"none\"."
+  default     = "vm"
+  description = "Who runs dbt every hour: \"vm\" (a machine with the Airflow image), \"composer\" (Cloud Composer, ten times the price) or \"none\"."
 
   validation {
     condition     = contains(["composer", "vm", "none"], var.airflow)
     error_message = "airflow is \"composer\", \"vm\" or \"none\"."
+  }
+  validation {
+    condition     = var.airflow != "composer" || (contains(keys(var.composer_packages), "astronomer-cosmos") && contains(keys(var.composer_packages), "dbt-bigquery"))
+    error_message = "airflow = \"composer\" needs composer_packages with astronomer-cosmos and dbt-bigquery, in versions that fit Composer's own (docs/setup/airflow.md); without them no DAG can be read."
   }
 }
 
@@ -190,7 +194,7 @@ variable "composer_image_version" {
 variable "composer_packages" {
   type        = map(string)
   default     = {}
-  description = "Python packages for Composer, name => \"==version\": those of infra/airflow/requirements.txt and dbt/requirements.txt."
+  description = "Python packages for Composer, name => \"==version\": cosmos and dbt, in versions that fit Composer's own packages."
 }
 
 variable "deletion_protection" {

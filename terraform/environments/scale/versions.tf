@@ -1,5 +1,6 @@
 terraform {
-  required_version = ">= 1.7"
+  # Conditions of a variable that name another came with it.
+  required_version = ">= 1.9"
 
   required_providers {
     google = {

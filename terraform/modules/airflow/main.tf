@@ -64,6 +64,9 @@ resource "google_composer_environment" "this" {
       }
     }
   }
+
+  # Without its role the account cannot run the workers, and the environment is not made.
+  depends_on = [google_project_iam_member.worker]
 }
 
 # Composer's own account runs the environment as the batch account.

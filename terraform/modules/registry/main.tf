@@ -8,24 +8,9 @@ resource "google_artifact_registry_repository" "images" {
   kms_key_name  = var.kms_key
   labels        = var.labels
 
-  # A tag names one image for ever: a rollback gets what ran before.
+  # A tag names one image for ever: a rollback gets what ran before. So no policy could remove an old one (docs/setup/costs.md).
   docker_config {
     immutable_tags = true
-  }
-
-  cleanup_policies {
-    id     = "keep-recent"
-    action = "KEEP"
-    most_recent_versions {
-      keep_count = var.keep_versions
-    }
-  }
-  cleanup_policies {
-    id     = "drop-old"
-    action = "DELETE"
-    condition {
-      older_than = "2592000s"
-    }
   }
 }
 

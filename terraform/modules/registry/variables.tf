@@ -25,17 +25,6 @@ variable "kms_key" {
   description = "Key of your own that encrypts the images; Google's otherwise."
 }
 
-variable "keep_versions" {
-  type        = number
-  default     = 10
-  description = "So many newest versions of an image are kept whatever their age."
-
-  validation {
-    condition     = var.keep_versions >= 2
-    error_message = "keep_versions is 2 or more: a rollback needs the version before."
-  }
-}
-
 variable "readers" {
   type        = map(string)
   description = "Name => member who may pull."

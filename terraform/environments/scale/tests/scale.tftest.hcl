@@ -39,8 +39,8 @@ run "managed_kafka" {
     error_message = "`make rollback` reads what is applied."
   }
   assert {
-    condition     = length(output.secrets) == 0
-    error_message = "No password is needed then."
+    condition     = toset(output.secrets) == toset(["beatlytica-airflow-password"])
+    error_message = "No password of Kafka is needed then."
   }
   assert {
     condition     = length(data.google_project.this) == 0
@@ -51,8 +51,8 @@ run "managed_kafka" {
     error_message = "The engine neither overwrites nor deletes objects of the lake."
   }
   assert {
-    condition     = length(output.public_addresses) == 0 && output.airflow.kind == "composer"
-    error_message = "Nothing has a public address; Composer runs dbt."
+    condition     = length(output.public_addresses) == 0 && output.airflow.kind == "vm"
+    error_message = "Nothing has a public address; the image that is tested runs dbt."
   }
   assert {
     condition     = toset([for grant in google_project_iam_member.node : grant.role]) == toset(["roles/container.defaultNodeServiceAccount", "roles/monitoring.viewer"])
@@ -63,8 +63,10 @@ run "managed_kafka" {
 run "a_second_system_beside_the_first" {
   command = plan
   variables {
-    name             = "beta-2"
-    external_brokers = "seed-1.example.com:9092"
+    name              = "beta-2"
+    external_brokers  = "seed-1.example.com:9092"
+    airflow           = "composer"
+    composer_packages = { "astronomer-cosmos" = "==1.15.0", "dbt-bigquery" = "==1.12.1" }
   }
 
   assert {
@@ -139,6 +141,15 @@ run "an_unknown_airflow" {
   variables {
     external_brokers = "seed-1.example.com:9092"
     airflow          = "cron"
+  }
+  expect_failures = [var.airflow]
+}
+
+run "composer_without_dbt" {
+  command = plan
+  variables {
+    external_brokers = "seed-1.example.com:9092"
+    airflow          = "composer"
   }
   expect_failures = [var.airflow]
 }
