@@ -50,10 +50,19 @@ ENV
   ;;
 sasl_ssl)
   umask 077
+  versions=()
   for part in username password; do
-    gcloud secrets versions access latest --secret="$NAME-kafka-$part" --project="$PROJECT" > "$work/overlay/$part" ||
-      fail "secret $NAME-kafka-$part cannot be read" "you need roles/secretmanager.secretAccessor on it"
+    { version=$(gcloud secrets versions describe latest --secret="$NAME-kafka-$part" --project="$PROJECT" --format='value(name)') &&
+      gcloud secrets versions access "${version##*/}" --secret="$NAME-kafka-$part" --project="$PROJECT" > "$work/overlay/$part"; } ||
+      fail "secret $NAME-kafka-$part cannot be read" "you need roles/secretmanager.admin on $PROJECT"
+    versions+=("${version##*/}")
   done
+  # A pod reads its environment at its start alone: a new value makes a new pod. By its number, for a digest would help to guess it.
+  cat >> "$work/overlay/kustomization.yaml" <<YAML
+  - target: {kind: StatefulSet, name: engine}
+    patch: |-
+      - {op: add, path: /spec/template/metadata/annotations, value: {beatlytica/kafka-secret: "${versions[0]}-${versions[1]}"}}
+YAML
   printf 'secretGenerator:\n  - name: kafka\n    options: {disableNameSuffixHash: true}\n    files: [username, password]\n' >> "$work/overlay/kustomization.yaml"
   ;;
 esac

@@ -16,7 +16,8 @@ else
   cp -r "$root/terraform" "$copy/"
   environment=$copy/terraform/environments/$PROFILE
   printf 'terraform {\n  backend "local" {}\n}\n' > "$environment/backend_override.tf"
-  terraform_here init -input=false >/dev/null || fail "Terraform cannot fetch its provider" "the lines above say why"
+  # The copy has what a former deployment says of another bucket, too.
+  terraform_here init -input=false -reconfigure >/dev/null || fail "Terraform cannot fetch its provider" "the lines above say why"
 fi
 for image in engine airflow grafana stack; do note "$registry/$image:$tag would be built and pushed, unless it is there"; done
 terraform_variables "$tag"

@@ -48,7 +48,7 @@ class World:
         self.write({
             "account": "me@example.com", "project": "some-project", "billing": "True", "cpus": 24, "terraform": "1.11.4",
             "buckets": [], "state": [], "applied": None, "region": None, "plan": [], "undestroyed": [], "other_state": "", "images": [], "history": [], "fail": {}, "looks": 0, "empty_looks": 0, "probes": 0,
-            "unready_probes": 0, "secrets": {}, "pods": [], "unseen": 0, "outputs": {"secrets": ["beatlytica-grafana-password", "beatlytica-airflow-password"]},
+            "unready_probes": 0, "secrets": {}, "secret_version": "7", "pods": [], "unseen": 0, "outputs": {"secrets": ["beatlytica-grafana-password", "beatlytica-airflow-password"]},
         })
 
     def install(self, name, text):

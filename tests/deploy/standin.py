@@ -82,7 +82,11 @@ def gcloud(world, arguments, given):
         print("1" if arguments[3] in world["secrets"] else "", end="")
     elif call.startswith("secrets versions add"):
         world["secrets"][arguments[3]] = given
+    elif call.startswith("secrets versions describe latest"):
+        print("projects/1/secrets/some/versions/" + world["secret_version"])
     elif call.startswith("secrets versions access"):
+        if arguments[3] != world["secret_version"]:
+            return 1
         name = next(part.split("=")[1] for part in arguments if part.startswith("--secret="))
         print(world["secrets"][name], end="")
     elif call.startswith("compute ssh") and "readyz" in call:

@@ -53,6 +53,7 @@ def test_again_changes_nothing_that_is_there(world):
 def test_plan_changes_nothing(world):
     printed = world.run("deploy", PLAN="1")
     assert "gs://some-project-beatlytica-state would be made" in printed
+    assert world.calls(r"terraform .* init .*-reconfigure"), "the checkout may have deployed to another project"
     assert world.calls(r"terraform .* plan .*image_tag=abc123")
     changing = r"apply|create|update|enable|push|build|versions add|cp |compute ssh|destroy|state rm"
     assert not world.calls(changing), world.calls(changing)

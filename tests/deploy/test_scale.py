@@ -1,5 +1,7 @@
 """The scale profile: its cluster, its brokers, Airflow, and what destroys them."""
 
+import re
+
 import pytest
 
 from conftest import MANY, SCALE, in_order
@@ -40,6 +42,9 @@ def test_scale_with_brokers_of_ones_own(world):
     assert "hush-hush" not in printed
     assert not [entry for entry in world.calls() if "hush-hush" in entry["call"]]
     assert "hush-hush" in world.calls(r"kubectl apply")[0]["stdin"]
+    # A pod with the old password runs on unless its template says something else.
+    annotation = r'path: /spec/template/metadata/annotations, value: \{beatlytica/kafka-secret: "7-7"\}'
+    assert re.search(annotation, world.calls(r"kubectl apply")[0]["stdin"])
     assert world.calls(r"compute ssh beatlytica-airflow .*reload-or-restart")
 
 
