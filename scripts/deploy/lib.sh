@@ -60,7 +60,7 @@ terraform_here() {
 
 terraform_init() {
   terraform_here init -input=false -reconfigure -backend-config="bucket=$state_bucket" >/dev/null ||
-    fail "Terraform cannot open its state in gs://$state_bucket" "you need roles/storage.objectAdmin on that bucket; make deploy makes it"
+    fail "Terraform cannot open its state in gs://$state_bucket" "you need roles/storage.objectAdmin on that bucket, or be among the operators to read it; make deploy makes it"
 }
 
 # Flags that every plan, apply and destroy has. What a terraform.tfvars beside the environment says wins over TF_VAR_*.

@@ -15,4 +15,4 @@ scale)
   in_cluster exec statefulset/engine -- /usr/bin/beatlytica health --ready || note "the engine is not ready" ;;
 esac
 say "The lake, newest day"
-gcloud storage ls "gs://$lake_bucket/lake/v1/listen_events/" --project="$PROJECT" 2>/dev/null | tail -1 || note "nothing yet"
+gcloud storage ls "gs://$lake_bucket/lake/v1/listen_events/" --project="$PROJECT" 2>/dev/null | tail -1 || note "nothing yet, or you may not list it"

@@ -109,3 +109,13 @@ def test_scale_replaces_a_pod_that_never_became_ready(world, pod, stuck):
     assert bool(world.calls(r"delete pod")) == stuck
     if stuck:
         in_order(world, [r"kubectl apply", r"delete pod engine-0", r"rollout status"])
+
+
+def test_airflows_log_is_on_its_machine(world):
+    world.change(outputs={**SCALE, "simulate": None, "airflow": AIRFLOW_MACHINE})
+    world.run("deploy", PROFILE="scale")
+    world.forget_calls()
+    world.run("logs", PROFILE="scale", SERVICE="airflow")
+    assert world.calls(r"compute ssh beatlytica-airflow .*docker logs .*beatlytica-airflow-1") and not world.calls(r"kubectl")
+    world.change(outputs={**SCALE, "simulate": None})
+    assert "Composer has its logs" in world.run("logs", code=1, PROFILE="scale", SERVICE="airflow")

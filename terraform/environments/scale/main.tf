@@ -124,9 +124,18 @@ resource "google_project_iam_member" "node" {
   member  = module.identities.node.member
 }
 
+# `make status`, `logs` and `tunnel` ask Terraform's state where everything is, and Compute Engine for the project before they sign in.
+resource "google_storage_bucket_iam_member" "state" {
+  for_each = toset(var.operators)
+
+  bucket = "${var.project}-${var.name}-state"
+  role   = "roles/storage.objectViewer"
+  member = each.value
+}
+
 resource "google_project_iam_member" "operator" {
   for_each = {
-    for pair in setproduct(var.operators, ["roles/container.developer", "roles/monitoring.viewer", "roles/logging.viewer"]) : join(" ", pair) => pair
+    for pair in setproduct(var.operators, ["roles/compute.viewer", "roles/container.developer", "roles/monitoring.viewer", "roles/logging.viewer"]) : join(" ", pair) => pair
   }
 
   project = var.project
@@ -223,6 +232,18 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   secret_id = google_secret_manager_secret.this[each.key].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value
+}
+
+# As administrators of the machine they can read these anyway; so they need not go round.
+resource "google_secret_manager_secret_iam_member" "operator" {
+  for_each = {
+    for pair in setproduct(var.operators, [for name in keys(local.secrets) : name if name == "airflow-password"]) : join(" ", pair) => pair
+  }
+
+  project   = var.project
+  secret_id = google_secret_manager_secret.this[each.value[1]].secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = each.value[0]
 }
 
 module "observability" {

@@ -118,6 +118,35 @@ resource "google_secret_manager_secret_iam_member" "machine" {
   member    = module.identities.engine.member
 }
 
+# As administrators of the machine they can read these anyway; so they need not go round.
+resource "google_secret_manager_secret_iam_member" "operator" {
+  for_each = {
+    for pair in setproduct(var.operators, ["grafana-password", "airflow-password"]) : join(" ", pair) => pair
+  }
+
+  project   = var.project
+  secret_id = google_secret_manager_secret.this[each.value[1]].secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = each.value[0]
+}
+
+# `make status`, `logs` and `tunnel` ask Terraform's state where everything is, and Compute Engine for the project before they sign in.
+resource "google_storage_bucket_iam_member" "state" {
+  for_each = toset(var.operators)
+
+  bucket = "${var.project}-${var.name}-state"
+  role   = "roles/storage.objectViewer"
+  member = each.value
+}
+
+resource "google_project_iam_member" "operator" {
+  for_each = toset(var.operators)
+
+  project = var.project
+  role    = "roles/compute.viewer"
+  member  = each.value
+}
+
 module "host" {
   source          = "../../modules/host"
   project         = var.project

@@ -55,7 +55,7 @@ resource "google_project_iam_member" "this" {
       role   = role
       member = google_service_account.engine.member
     } },
-    { for role in ["roles/bigquery.jobUser"] : "batch ${role}" => {
+    { for role in ["roles/bigquery.jobUser", "roles/logging.logWriter", "roles/monitoring.metricWriter"] : "batch ${role}" => {
       role   = role
       member = google_service_account.batch.member
     } },

@@ -100,6 +100,14 @@ run "brokers_of_ones_own" {
     error_message = "A machine runs Airflow."
   }
   assert {
+    condition     = google_storage_bucket_iam_member.state["user:op@example.com"].role == "roles/storage.objectViewer" && contains([for grant in google_project_iam_member.operator : grant.role], "roles/compute.viewer")
+    error_message = "Operators read where everything is before they sign in."
+  }
+  assert {
+    condition     = keys(google_secret_manager_secret_iam_member.operator) == ["user:op@example.com airflow-password"]
+    error_message = "Operators read Airflow's password, not Kafka's."
+  }
+  assert {
     condition     = module.airflow_host[0].environment.BEATLYTICA_DATASET == "beatlytica"
     error_message = "dbt fills the datasets that are made."
   }

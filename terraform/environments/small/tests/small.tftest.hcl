@@ -52,6 +52,14 @@ run "the_whole_of_it" {
     error_message = "The machine may run queries, on data that the datasets let it read."
   }
   assert {
+    condition     = google_storage_bucket_iam_member.state["user:op@example.com"].bucket == "some-project-beatlytica-state" && google_storage_bucket_iam_member.state["user:op@example.com"].role == "roles/storage.objectViewer" && google_project_iam_member.operator["user:op@example.com"].role == "roles/compute.viewer"
+    error_message = "Operators read where the machine is before they sign in."
+  }
+  assert {
+    condition     = length(google_secret_manager_secret_iam_member.operator) == 2
+    error_message = "Operators read the passwords of Grafana and Airflow."
+  }
+  assert {
     condition     = length(data.google_project.this) == 0 && module.observability.budget == null
     error_message = "A plan asks nothing of a project whose APIs are off."
   }
