@@ -144,6 +144,24 @@ def test_what_the_images_copy_is_there():
     missing(ROOT / source for source in sources)
 
 
+def test_no_image_gets_what_git_ignores():
+    """A tag says what is in git; marts of this machine are nobody else's."""
+    text = lambda name: [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+    rules = text(".dockerignore")
+    let_in = {rule[1:] for rule in rules if rule.startswith("!")} - {"dist"}  # the program, for an image around an existing build
+    ignored = [line.strip("/") for line in text(".gitignore")]
+    kept_out = [rule.removeprefix("**/") for rule in rules[1:] if not rule.startswith("!")]
+    assert rules[0] == "*" and rules[-len(kept_out) :] == [rule for rule in rules[1:] if not rule.startswith("!")], "the last rule that fits counts"
+    within = [each for each in ignored if each.partition("/")[0] in let_in or each == "__pycache__"]
+    assert len(within) > 3 and set(within) <= set(kept_out)
+
+
+def test_the_unit_starts_without_secrets():
+    """With a credential whose file is missing systemd would not start it."""
+    unit = (ROOT / "infra" / "systemd" / "beatlytica.service").read_text()
+    assert "\n#LoadCredential=" in unit and "\nLoadCredential=" not in unit
+
+
 def test_the_same_rights_on_kafka_are_said_everywhere():
     operations = (ROOT / "docs" / "operations.md").read_text()
     commands = re.findall(r"kafka-acls.sh .* User:beatlytica (.*)", (ROOT / "docs" / "setup" / "kafka.md").read_text())
