@@ -11,8 +11,12 @@ prepare() {
   mkdir -p "$DATA"/{secrets,redpanda,prometheus,alertmanager,grafana,airflow,metrics}
   # The images' users are not this one: each writes into its own folder of this machine's throw-away data.
   chmod 0777 "$DATA"/{redpanda,prometheus,alertmanager,grafana,airflow,metrics}
+  # Whatever the umask: no other user of this machine gets into the folder; the containers' users, to whom docker hands the files
+  # themselves, may read them.
+  chmod 0700 "$DATA/secrets"
   for secret in grafana-password airflow-password; do
     [ -s "$DATA/secrets/$secret" ] || openssl rand -base64 24 | tr -d '\n' > "$DATA/secrets/$secret"
+    chmod 0644 "$DATA/secrets/$secret"
   done
 }
 

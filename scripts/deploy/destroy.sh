@@ -25,6 +25,9 @@ lake=$(grep 'google_storage_bucket.lake$' <<<"$resources" || true)
 history=$(deployments)
 tag=$(tail -1 <<<"$history")
 terraform_variables "${tag:-none}"
+# Google makes it, and leaves it when the environment goes; nothing else tells its name afterwards.
+dags=
+[ "$PROFILE" = small ] || dags=$(field airflow dags 2>/dev/null || true)
 [ "$PROFILE" = scale ] && variables+=(-var deletion_protection=false)
 
 if [ "$PROFILE" = scale ] && grep -q google_container_cluster <<<"$resources"; then
@@ -61,4 +64,5 @@ if [ "${LAKE:-}" = delete ]; then
 else
   note "kept: gs://$lake_bucket (make deploy takes it over again; LAKE=delete removes it)"
 fi
+[ -z "$dags" ] || note "kept: ${dags%/dags}, Composer's own bucket, with DAGs and logs; gcloud storage rm --recursive removes it"
 note "kept: gs://$state_bucket, a few kB, with the history of the state; gcloud storage rm --recursive removes it"

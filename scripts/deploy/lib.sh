@@ -1,6 +1,10 @@
 # Shared by the scripts in this folder: settings, words, and the tools' calls. Settings come from the environment, as `make` passes
 # them: PROJECT, PROFILE (small), REGION, NAME, TAG, PLAN.
 # shellcheck shell=bash
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf '\nerror: bash %s is too old: 4.4 or newer is needed\n       on a Mac: brew install bash coreutils gnu-tar (docs/setup/gcp.md)\n' "$BASH_VERSION" >&2
+  exit 1
+fi
 set -euo pipefail
 shopt -s inherit_errexit
 

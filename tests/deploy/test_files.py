@@ -123,6 +123,26 @@ def test_the_engine_understands_its_settings(services, tmp_path):
         assert ended.returncode == 0, (name, ended.stderr)
 
 
+def test_grafana_is_told_what_its_provisioning_asks_for(project):
+    text = "".join(path.read_text() for path in (ROOT / "infra" / "grafana" / "provisioning").rglob("*.yml"))
+    asked = set(re.findall(r"^[^#]*\$(\w+)", text, re.MULTILINE))
+    given = json.loads(project(COMPOSE, GOOGLE_CLOUD_PROJECT="some-project").stdout)["services"]["grafana"]["environment"]
+    assert asked == {"BIGQUERY_PROJECT"} and given["BIGQUERY_PROJECT"] == "some-project"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_secrets_on_this_machine_are_for_its_user_and_the_containers(tmp_path, umask):
+    """Docker mounts the files themselves, for users of the images: the folder keeps everybody else out."""
+    (tmp_path / "docker").write_text("#!/bin/sh\n")
+    (tmp_path / "docker").chmod(0o755)
+    data = tmp_path / "data"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DATA": str(data)}
+    subprocess.run([ROOT / "scripts" / "compose.sh", "up"], check=True, capture_output=True, env=environment, umask=umask)
+    assert (data / "secrets").stat().st_mode & 0o777 == 0o700
+    secrets = list((data / "secrets").iterdir())
+    assert len(secrets) == 2 and all(path.stat().st_mode & 0o777 == 0o644 and path.stat().st_size > 20 for path in secrets)
+
+
 def missing(paths):
     """Nothing is missing in CI; elsewhere a part of the checkout will do, and what is missing is said."""
     absent = sorted({str(path) for path in paths if not path.exists()})

@@ -65,7 +65,7 @@ def scaled(world):
 
 
 def test_scale_is_destroyed_after_its_protection_was_lifted(scaled):
-    scaled.run("destroy", PROFILE="scale")
+    assert "kept: gs://composer, Composer's own bucket" in scaled.run("destroy", PROFILE="scale")
     in_order(scaled, DESTROYED)
 
 
