@@ -187,6 +187,22 @@ def test_every_statement_is_bigquerys(bigquery):
             sqlglot.parse_one(statement.sql("bigquery"), read="bigquery")
 
 
+#: Columns that decide an order and that a record may lack.
+LACKED = {"session_id", "item_in_session", "artist", "song", "artistName", "title", "name"}
+
+
+def test_what_may_be_null_is_ordered_last_in_both(bigquery):
+    """BigQuery takes nulls first where nothing is said, DuckDB last: the same plays would have other places."""
+    ordered = 0
+    for path in (bigquery.folder / "target" / "compiled").rglob("*.sql"):
+        for statement in filter(None, sqlglot.parse(path.read_text(), read="bigquery")):
+            for term in statement.find_all(sqlglot.exp.Ordered):
+                if path.stem != "plays" and isinstance(term.this, sqlglot.exp.Column) and term.this.name in LACKED:
+                    ordered += 1
+                    assert not term.args["nulls_first"], f"{path.name}: {term.sql('bigquery')}"
+    assert ordered >= 10
+
+
 # What BigQuery has and sqlglot knows only by its name.
 BIGQUERY_FUNCTIONS = set()
 

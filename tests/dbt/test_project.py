@@ -91,6 +91,16 @@ def test_a_lakes_address_that_dbt_would_take_for_another_is_refused(tmp_path):
         assert f"names the folder /data/{url}" in project.run("run", "--select", "lake_applied", code=2)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("headline_rules: billboard", "headline_rules is billboard, which is no rule set"), ("max_song_ms: 3600001", "max_song_ms is 3600001")],
+)
+def test_settings_that_no_play_can_go_by_are_refused(late, setting, said):
+    """Nothing would count, or an increment would leave out what it reads: neither says so by itself."""
+    project = late.behind(f"wrong-{setting.partition(':')[0]}")
+    assert said in project.run("compile", "--select", "plays", "--vars", setting, code=1)
+
+
 def test_a_lakes_folder_may_have_a_space_in_its_name(late, tmp_path):
     (tmp_path / "my lake").symlink_to(late.engine.lake)
     project = Project(tmp_path, tmp_path / "marts", BEATLYTICA__LAKE__URL=f"file://{tmp_path}/my lake/")

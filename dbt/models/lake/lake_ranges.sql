@@ -60,8 +60,8 @@ chained as (
   where entries.is_receipted and entries.entry not in (select known.entry from known)
 ),
 
--- A listing is of no one moment: it may lack a receipt and have the range that was decided after it. What is taken behind a hole would
--- leave the hole for good, for the next run reads from the chain's end on.
+-- A listing is of no one moment: it may lack a receipt and have the range that was decided after it. What is taken behind a
+-- hole would leave the hole for good, for the next run reads from the chain's end on.
 reached as (
   select
     *,
