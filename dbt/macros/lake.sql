@@ -115,6 +115,17 @@ where
 {% endmacro %}
 
 {#
+  Names the sources whose freshness can be judged, as dbt selects them: a table that no event has reached yet has no file to read.
+
+      dbt --quiet run-operation print_sources_with_files
+#}
+{% macro print_sources_with_files() %}
+  {% for node in graph.sources.values() | sort(attribute='name') if node.loaded_at_field and has_lake_files(node.name, true) %}
+    {{ print('source:' ~ node.package_name ~ '.' ~ node.source_name ~ '.' ~ node.name) }}
+  {% endfor %}
+{% endmacro %}
+
+{#
   Where each chain ends in `lake_ranges`. A range is decided only after the receipt of the one before: what is new lies behind.
 #}
 {% macro chain_ends() %}

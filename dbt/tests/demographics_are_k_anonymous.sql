@@ -25,28 +25,43 @@ players as (
   having sum(plays) > 0
 ),
 
+aged as (
+  select
+    *,
+    {{ account_age('account_days') }} as account_age
+  from players
+),
+
+counted as (
+  select
+    *,
+    count(*) over (partition by month_start, account_age, gender, level, state) as players_of_state
+  from aged
+),
+
 placed as (
   select
-    players.month_start,
+    counted.month_start,
     coalesce(own.account_age, other.account_age) as account_age,
     coalesce(own.gender, other.gender) as gender,
     coalesce(own.level, other.level) as level,
     coalesce(own.state, other.state) as state
-  from players
+  from counted
   left join {{ ref('demographics') }} as own
     on
-      players.month_start = own.month_start
-      and {{ account_age('players.account_days') }} = own.account_age
-      and players.gender = own.gender
-      and players.level = own.level
-      and players.state = own.state
+      counted.month_start = own.month_start
+      and counted.account_age = own.account_age
+      and counted.gender = own.gender
+      and counted.level = own.level
+      and counted.state = own.state
   left join {{ ref('demographics') }} as other
     on
-      players.month_start = other.month_start
-      and {{ account_age('players.account_days') }} = other.account_age
-      and players.gender = other.gender
-      and players.level = other.level
+      counted.month_start = other.month_start
+      and counted.account_age = other.account_age
+      and counted.gender = other.gender
+      and counted.level = other.level
       and other.state = 'other'
+      and counted.players_of_state < {{ var('k_anonymity') }}
 )
 
 select

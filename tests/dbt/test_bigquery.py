@@ -280,8 +280,10 @@ def test_a_table_of_the_lake_that_no_event_has_reached_is_empty(tmp_path):
         project = Project(tmp_path, tmp_path, profiles=HERE, **at(f"http://127.0.0.1:{server.server_port}"))
         try:
             project.run("compile", "--select", "stg_listen_events", "stg_auth_events")
+            judged = project.run("--quiet", "run-operation", "print_sources_with_files").split()
         finally:
             server.shutdown()
+    assert judged == ["source:beatlytica.lake.listen_events", "source:beatlytica.lake.page_view_events"]
     compiled = {path.stem: path.read_text() for path in (tmp_path / "target" / "compiled").rglob("stg_*.sql")}
     parsed = {name: sqlglot.parse_one(text, read="bigquery") for name, text in compiled.items()}
     read = {name: {table.name for table in tree.find_all(sqlglot.exp.Table)} for name, tree in parsed.items()}
