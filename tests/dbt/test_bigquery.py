@@ -193,11 +193,11 @@ LACKED = {"session_id", "item_in_session", "artist", "song", "artistName", "titl
 
 def test_what_may_be_null_is_ordered_last_in_both(bigquery):
     """BigQuery takes nulls first where nothing is said, DuckDB last: the same plays would have other places."""
-    ordered = 0
+    ordered, without_nulls = 0, ("plays", "listening_ends_at_the_next_event")
     for path in (bigquery.folder / "target" / "compiled").rglob("*.sql"):
         for statement in filter(None, sqlglot.parse(path.read_text(), read="bigquery")):
             for term in statement.find_all(sqlglot.exp.Ordered):
-                if path.stem != "plays" and isinstance(term.this, sqlglot.exp.Column) and term.this.name in LACKED:
+                if path.stem not in without_nulls and isinstance(term.this, sqlglot.exp.Column) and term.this.name in LACKED:
                     ordered += 1
                     assert not term.args["nulls_first"], f"{path.name}: {term.sql('bigquery')}"
     assert ordered >= 10
@@ -269,12 +269,18 @@ def test_a_table_of_the_lake_that_no_event_has_reached_is_empty(tmp_path):
 
     class Handler(QuietHandler):
         def do_GET(self):
-            listed = [{"tableReference": {"projectId": "emulated", "datasetId": "beatlytica_lake", "tableId": table}, "type": "EXTERNAL"}
-                      for table in made]
-            self.send_response(200)
+            resources = {
+                table: {"tableReference": {"projectId": "emulated", "datasetId": "beatlytica_lake", "tableId": table}, "type": "EXTERNAL"}
+                for table in made
+            }
+            asked = re.search(r"/datasets/(\w+)/(?:tables|routines)(?:/(\w+))?(?:\?|$)", self.path)
+            answer = {"tables": list(resources.values()) if asked and asked[1] == "beatlytica_lake" else []}
+            if asked and asked[2]:
+                answer = resources.get(asked[2], {"error": {"code": 404, "message": "Not found"}})
+            self.send_response(404 if "error" in answer else 200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.wfile.write(json.dumps({"tables": listed if "/datasets/beatlytica_lake/" in self.path else []}).encode())
+            self.wfile.write(json.dumps(answer).encode())
 
     with serve(Handler) as server:
         project = Project(tmp_path, tmp_path, profiles=HERE, **at(f"http://127.0.0.1:{server.server_port}"))

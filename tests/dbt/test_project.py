@@ -101,7 +101,7 @@ def test_a_lakes_address_that_dbt_would_take_for_another_is_refused(tmp_path):
 def test_settings_that_no_play_can_go_by_are_refused(late, setting, said):
     """Nothing would count, or an increment would leave out what it reads: neither says so by itself."""
     project = late.behind(f"wrong-{setting.partition(':')[0]}")
-    assert said in project.run("compile", "--select", "plays", "--vars", setting, code=1)
+    assert said in project.run("compile", "--select", "plays", "--vars", setting, code=2)
 
 
 def test_freshness_is_judged_of_tables_that_have_files(late, tmp_path):
