@@ -78,15 +78,15 @@ def demographics(figures):
 
 
 def weekly(figures):
-    week = figures.newest_week()
+    week, rules = figures.newest_week(), figures.rules()
     if week is None:
-        return {"week": None}
+        return {"week": None, "rules": rules}
     songs, climb = figures.chart(week, 40), figures.climb(week, 10, WEEKS_SHOWN)
     first = next(row["key"] for row in climb if row["chart_rank"] == 1 and row["week"] == week.isoformat())
     artists = figures.artists(week, 15)
     last_day = week + datetime.timedelta(days=6)
     return {
-        "week": week, "last_day": last_day, "is_over": last_day < figures.today(), "songs": songs, "artists": artists, "climb": climb,
+        "week": week, "rules": rules, "last_day": last_day, "is_over": last_day < figures.today(), "songs": songs, "artists": artists, "climb": climb,
         "climb_chart": charts.places(climb, first),
         "artists_chart": charts.bars(artists, "artist", "points"),
     }

@@ -1,5 +1,7 @@
 """Charts as SVG text, drawn by Vega-Lite through Altair. Colours are the page's variables, so they follow light and dark."""
 
+import datetime
+
 import altair as alt
 import vl_convert
 from markupsafe import Markup
@@ -32,9 +34,22 @@ def data(rows):
     return alt.InlineData(values=rows)
 
 
+def with_empty_days(rows, name):
+    """The rows, and 0 at both ends of days that have none: a line from one neighbour to the other would tell of what was not."""
+    found = []
+    for row in rows:
+        day = datetime.date.fromisoformat(row["day"])
+        if found:
+            after = datetime.date.fromisoformat(found[-1]["day"]) + datetime.timedelta(days=1)
+            ends = {after, day - datetime.timedelta(days=1)} if after < day else ()
+            found += [{"day": each.isoformat(), name: 0} for each in sorted(ends)]
+        found.append(row)
+    return found
+
+
 def days(rows, name, title):
     """A value for each day."""
-    base = alt.Chart(data(rows)).encode(
+    base = alt.Chart(data(with_empty_days(rows, name))).encode(
         # Days are UTC's, wherever the report is made.
         x=alt.X("day:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%-d %b", tickCount=6)),
         y=alt.Y(f"{name}:Q", title=title, axis=alt.Axis(tickCount=4, tickMinStep=1, format=",d")),

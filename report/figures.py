@@ -1,6 +1,7 @@
 """What the pages show, asked of the marts: every function gives rows as dictionaries, or one value.
 
-The lake keeps whatever time an event has. Nothing later than today is shown: one wrong clock would else be the newest day of every page.
+The lake keeps whatever time an event has. No day, week, month or year that begins later than today is shown: one wrong clock would else be
+the newest day of every page.
 """
 
 import datetime
@@ -143,6 +144,13 @@ class Figures:
         )[0]
 
     # Weekly charts
+
+    def rules(self):
+        """What a play of each level weighs, the most first, and from how many seconds it counts."""
+        return self.rows(
+            """select level, points / points_per_paid_play as weight, min_listened_ms / 1000 as seconds
+            from rules.chart_rules where rule_set = ? order by weight desc, level""", RULES,
+        )
 
     def newest_week(self):
         return self.value("select max(week_start) from marts.chart_weekly where rule_set = ? and week_start <= current_date", RULES)

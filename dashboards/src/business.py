@@ -56,10 +56,10 @@ where {DAYS} order by time"""))
 select timestamp(cohort_week) as time, conversion from {source("conversion")}
 where cohort_week between date($__timeFrom()) and date($__timeTo()) order by time"""))
     made.with_row(Row("Can it be trusted?"))
-    made.with_panel(mart("Do the streamed counts agree with the recount?", "What the engine counted less what dbt recounts, by hour and table of counts; it must be 0.", "locale", f"""
-select event_hour as time, count_table, difference from {source("reconciliation")}
+    made.with_panel(mart("Do the streamed counts agree with the recount?", "What the engine counted less what dbt recounts, by hour and table of counts, and in how many groups they differ, for differences may add up to nothing; all must be 0.", "locale", f"""
+select event_hour as time, count_table, difference, differing_groups from {source("reconciliation")}
 where {DAYS} order by time"""))
-    made.with_panel(mart("How good is the data?", "Measures of quality by topic and day.", "locale", f"""
+    made.with_panel(mart("How good is the data?", "Measures of quality by topic and day. Those of offsets and of records beyond the calendar are of no day, and stand first.", "locale", f"""
 select event_date, topic, measure, amount from {source("data_quality")}
-where {DAYS} order by event_date desc, topic, measure""", kind="table"))
+where {DAYS} or event_date is null order by event_date desc nulls first, topic, measure""", kind="table"))
     return made

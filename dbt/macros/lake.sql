@@ -115,6 +115,17 @@ where
 {% endmacro %}
 
 {#
+  Names the sources whose freshness can be judged, as dbt selects them: a table that no event has reached yet has no file to read.
+
+      dbt --quiet run-operation print_sources_with_files
+#}
+{% macro print_sources_with_files() %}
+  {% for node in graph.sources.values() | sort(attribute='name') if node.loaded_at_field and has_lake_files(node.name, true) %}
+    {{ print('source:' ~ node.package_name ~ '.' ~ node.source_name ~ '.' ~ node.name) }}
+  {% endfor %}
+{% endmacro %}
+
+{#
   Where each chain ends in `lake_ranges`. A range is decided only after the receipt of the one before: what is new lies behind.
 #}
 {% macro chain_ends() %}
@@ -126,6 +137,35 @@ where
     {% endfor %}
   {% endif %}
   {{ return(ends) }}
+{% endmacro %}
+
+{#
+  Ends the run where `lake_ranges` is of another lake than the one that is read: a run reads only what lies behind its ends, and so would show
+  the first lake, or mix both. Each chain's first range tells: where it ends, and the checksum of its first object.
+#}
+{% macro check_whose_ranges() %}
+  {% if execute and is_incremental() %}
+    {% set known = run_query(
+      "select replace(entry, '.json', '.done.json'), cast(end_offset as string), " ~ json_text('objects', '$[0].crc32c')
+      ~ " from " ~ this ~ " where start_offset = 0 and kind != 'close' order by 1") %}
+    {% set files = [] %}
+    {% for row in known.rows %}{% do files.append(lake_root() ~ '/' ~ row[0]) %}{% endfor %}
+    {% set found = {} %}
+    {% if files %}
+      {% set query %}
+        select {{ object_name(file_name_column()) }}, {{ json_text('line', '$.end') }}, {{ json_text('line', '$.objects[0].crc32c') }}
+        from {{ source('lake', 'ledger') }}
+        where {{ file_name_column() }} in ('{{ files | join("', '") }}')
+      {% endset %}
+      {% for row in run_query(query).rows %}{% do found.update({row[0]: [row[1], row[2]]}) %}{% endfor %}
+    {% endif %}
+    {% for row in known.rows if found.get(row[0]) != [row[1], row[2]] %}
+      {% do exceptions.raise_compiler_error(
+        "these marts are of another lake than " ~ lake_root() ~ ": its " ~ row[0] ~ " is not the one that they hold. Give each lake marts of "
+        ~ "its own (make marts MARTS=..., BEATLYTICA_MARTS, BEATLYTICA_DATASET), or build all of them anew (dbt build --full-refresh; DuckDB: "
+        ~ "delete the file)") %}
+    {% endfor %}
+  {% endif %}
 {% endmacro %}
 
 {# Decisions with their receipts, one row an entry. `seen`: highest end already known of each chain, to read only what follows. #}

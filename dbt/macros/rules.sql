@@ -41,6 +41,36 @@ numbered as (
 {%- endmacro %}
 
 {#
+  Ends the run at settings that no play can go by. Without a rule set nothing would count, and nothing would say so; a longer song would reach
+  into hours that a run does not read.
+#}
+{% macro check_play_rules() %}
+  {% set rules = ref('chart_rules') %}
+  {% if execute and var('max_song_ms') > 3600000 %}
+    {% do exceptions.raise_compiler_error("max_song_ms is " ~ var('max_song_ms') ~ ": a song can be taken to be 3600000 at most, an hour") %}
+  {% endif %}
+  {#- In a unit test it is a common table expression. -#}
+  {% if execute and not rules.is_cte and load_relation(rules) is not none %}
+    {% set found = run_query("select count(*) from " ~ rules ~ " where rule_set = '" ~ var('headline_rules') ~ "'") %}
+    {% if found.rows[0][0] == 0 %}
+      {% do exceptions.raise_compiler_error(
+        "headline_rules is " ~ var('headline_rules') ~ ", which is no rule set of config/charts (the seed chart_rules)") %}
+    {% endif %}
+  {% endif %}
+{% endmacro %}
+
+{# How old an account is, in bands. #}
+{% macro account_age(days) -%}
+case
+  when {{ days }} is null then 'unknown'
+  when {{ days }} < 30 then 'under 30 days'
+  when {{ days }} < 90 then '30 to 89 days'
+  when {{ days }} < 365 then '90 to 364 days'
+  else 'from 365 days'
+end
+{%- endmacro %}
+
+{#
   Places on a chart over time. `ranks`: a relation with rule_set, the period's first day, a key and a rank; `days`: the
   period's length.
 #}
@@ -202,7 +232,8 @@ case when {{ degrees }} between -{{ limit }} and {{ limit }} then cast(round({{ 
 
 {#
   A chart: songs (or artists) of each rule set and period by points, then charted plays, then the earlier last play, then the
-  names. `units`: a relation with one row for each rule set, period and key.
+  names. `units`: a relation with one row for each rule set, period and key. What may be null is ordered last in so many words, here as
+  elsewhere: BigQuery takes it first by itself, DuckDB last.
 #}
 {% macro ranked(units, period, key, names) -%}
 select
@@ -218,7 +249,8 @@ from (
     units.*,
     row_number() over (
       partition by units.rule_set, units.{{ period }}
-      order by units.points desc, units.charted_plays desc, units.last_played_at asc, {{ names | join(', ') }}
+      order by
+        units.points desc, units.charted_plays desc, units.last_played_at asc, {{ names | join(' asc nulls last, ') }} asc nulls last
     ) as position,
     (select max(rules.positions) from {{ ref('chart_rules') }} as rules where rules.rule_set = units.rule_set) as positions
   from {{ units }} as units

@@ -60,9 +60,10 @@ def from_duckdb():
     """The same of a file."""
     import duckdb
 
-    marts = os.environ.get("BEATLYTICA_MARTS", "")
+    # As in profiles.yml.
+    marts = os.environ.get("BEATLYTICA_MARTS", "target/beatlytica.duckdb")
     if not pathlib.Path(marts).is_file():
-        raise SystemExit(f"BEATLYTICA_MARTS is {marts!r}, which is no file: build the marts first (`make marts`)")
+        raise SystemExit(f"{marts!r} is no file: build the marts first (`make marts`), or name them with BEATLYTICA_MARTS")
     db = duckdb.connect(marts, read_only=True)
     return lambda query: db.execute(query).fetchall(), ""
 

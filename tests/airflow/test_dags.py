@@ -117,6 +117,11 @@ def test_days_that_hourly_runs_leave_out_are_tested_each_week(structure):
     assert (task["retry_delay"], task["retry_backoff"]) == (1800, False)
 
 
+def test_freshness_is_asked_of_tables_with_files_only(structure):
+    command = structure["dags"]["beatlytica_nightly"]["tasks"]["freshness"]["command"]
+    assert re.search(r"found=\$\(.* run-operation print_sources_with_files .*\)\n.*source freshness --select \$found ", command, re.DOTALL)
+
+
 def test_every_test_of_the_hourly_models_is_run_by_some_task(nodes):
     """A model's task runs the tests of it alone; the others must be of the kinds that `tests_across_models` selects."""
     tests = [node for node in nodes["nodes"].values() if node["resource_type"] == "test"]

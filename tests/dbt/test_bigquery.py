@@ -187,6 +187,22 @@ def test_every_statement_is_bigquerys(bigquery):
             sqlglot.parse_one(statement.sql("bigquery"), read="bigquery")
 
 
+#: Columns that decide an order and that a record may lack.
+LACKED = {"session_id", "item_in_session", "artist", "song", "artistName", "title", "name"}
+
+
+def test_what_may_be_null_is_ordered_last_in_both(bigquery):
+    """BigQuery takes nulls first where nothing is said, DuckDB last: the same plays would have other places."""
+    ordered, without_nulls = 0, ("plays", "listening_ends_at_the_next_event")
+    for path in (bigquery.folder / "target" / "compiled").rglob("*.sql"):
+        for statement in filter(None, sqlglot.parse(path.read_text(), read="bigquery")):
+            for term in statement.find_all(sqlglot.exp.Ordered):
+                if path.stem not in without_nulls and isinstance(term.this, sqlglot.exp.Column) and term.this.name in LACKED:
+                    ordered += 1
+                    assert not term.args["nulls_first"], f"{path.name}: {term.sql('bigquery')}"
+    assert ordered >= 10
+
+
 # What BigQuery has and sqlglot knows only by its name.
 BIGQUERY_FUNCTIONS = set()
 
@@ -253,19 +269,27 @@ def test_a_table_of_the_lake_that_no_event_has_reached_is_empty(tmp_path):
 
     class Handler(QuietHandler):
         def do_GET(self):
-            listed = [{"tableReference": {"projectId": "emulated", "datasetId": "beatlytica_lake", "tableId": table}, "type": "EXTERNAL"}
-                      for table in made]
-            self.send_response(200)
+            resources = {
+                table: {"tableReference": {"projectId": "emulated", "datasetId": "beatlytica_lake", "tableId": table}, "type": "EXTERNAL"}
+                for table in made
+            }
+            asked = re.search(r"/datasets/(\w+)/(?:tables|routines)(?:/(\w+))?(?:\?|$)", self.path)
+            answer = {"tables": list(resources.values()) if asked and asked[1] == "beatlytica_lake" else []}
+            if asked and asked[2]:
+                answer = resources.get(asked[2], {"error": {"code": 404, "message": "Not found"}})
+            self.send_response(404 if "error" in answer else 200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.wfile.write(json.dumps({"tables": listed if "/datasets/beatlytica_lake/" in self.path else []}).encode())
+            self.wfile.write(json.dumps(answer).encode())
 
     with serve(Handler) as server:
         project = Project(tmp_path, tmp_path, profiles=HERE, **at(f"http://127.0.0.1:{server.server_port}"))
         try:
             project.run("compile", "--select", "stg_listen_events", "stg_auth_events")
+            judged = project.run("--quiet", "run-operation", "print_sources_with_files").split()
         finally:
             server.shutdown()
+    assert judged == ["source:beatlytica.lake.listen_events", "source:beatlytica.lake.page_view_events"]
     compiled = {path.stem: path.read_text() for path in (tmp_path / "target" / "compiled").rglob("stg_*.sql")}
     parsed = {name: sqlglot.parse_one(text, read="bigquery") for name, text in compiled.items()}
     read = {name: {table.name for table in tree.find_all(sqlglot.exp.Table)} for name, tree in parsed.items()}

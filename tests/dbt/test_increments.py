@@ -1,5 +1,6 @@
 """Increments against a rebuild: late data, a run that dies, a run after days off, two runs at once, parts of the project."""
 
+import json
 import shutil
 import signal
 
@@ -177,6 +178,47 @@ def test_objects_of_a_table_that_was_without_files_are_not_left_out(late, tmp_pa
     assert "build the view of status_change_events anew" in project.run("run", "--select", "events", code=1)
     project.run("run")
     assert differences(project, late.rebuilt) == {}
+
+
+PIN = ("run", "--select", "lake_applied", "lake_ranges")
+
+
+def ranges(database):
+    with duckdb.connect(str(database), read_only=True) as db:
+        return db.execute("select entry from lake.lake_ranges order by 1").fetchall()
+
+
+def test_a_range_whose_receipt_is_not_listed_yet_waits_with_those_behind_it(late, tmp_path):
+    """A listing is of no one moment. A run reads from a chain's end on, so what is behind a hole would hide the hole for good."""
+    shutil.copytree(late.engine.lake / "ledger", tmp_path / "lake" / "ledger")
+    first, *behind = sorted((tmp_path / "lake" / "ledger" / "v1" / "listen_events" / "e001" / "p00000").glob("*.done.json"))
+    assert behind
+    first.rename(tmp_path / "unlisted")
+    project = late.behind("unlisted")
+    project.database.unlink()
+    project.environment["BEATLYTICA__LAKE__URL"] = (tmp_path / "lake").as_uri()
+    project.run(*PIN)
+    found = ranges(project.database)
+    assert found and not [entry for entry, in found if entry.startswith("ledger/v1/listen_events/e001/p00000/")]
+    (tmp_path / "unlisted").rename(first)
+    project.run(*PIN)
+    assert ranges(project.database) == ranges(late.rebuilt.database)
+
+
+def test_marts_of_another_lake_are_refused(late, tmp_path):
+    """Its ranges may have the same names: a demo's that was removed and made anew in its folder."""
+    shutil.copytree(late.engine.lake / "ledger", tmp_path / "ledger")
+    receipt = min((tmp_path / "ledger" / "v1" / "page_view_events" / "e001" / "p00000").glob("*.done.json"))
+    known = json.loads(receipt.read_text())
+    project = late.behind("other-lake")
+    project.environment["BEATLYTICA__LAKE__URL"] = tmp_path.as_uri()
+    known["objects"][0]["crc32c"] += 1
+    receipt.write_text(json.dumps(known))
+    said = project.run(*PIN, code=1)
+    assert f"of another lake than {tmp_path}: its {receipt.relative_to(tmp_path)} is not" in said
+    receipt.unlink()
+    assert "of another lake" in project.run(*PIN, code=1)
+    assert ranges(project.database) == ranges(late.before.database)
 
 
 def test_the_ledger_read_anew_makes_everything_new(late):

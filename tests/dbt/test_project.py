@@ -1,5 +1,6 @@
 """The project's own order: rules current, style, documentation, what it exports, and that the documents' queries run."""
 
+import ast
 import json
 import re
 import shutil
@@ -85,10 +86,33 @@ def test_every_model_of_tables_has_a_tested_key(late):
 
 
 def test_a_lakes_address_that_dbt_would_take_for_another_is_refused(tmp_path):
+    project = Project(tmp_path, tmp_path / "marts", BEATLYTICA__LAKE__URL="file:///data/my%20lake")
+    assert "names the folder /data/my%20lake" in project.run("run", "--select", "lake_applied", code=2)
+    # A start of dbt takes ten seconds: the others are held against what it looks for.
+    refused = re.compile(ast.literal_eval(re.search(r'modules\.re\.search\((".*"), lake_root', (DBT / "macros" / "lake.sql").read_text())[1]))
+    assert all(refused.search(f"/data/{name}") for name in ("my%20lake", "a//lake", "a/./lake", "a/../lake", "it's", "lake[1]", "lake/.."))
+    assert not any(refused.search(f"/data/{name}") for name in ("lake", "my lake", "a.lake/..b"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("headline_rules: billboard", "headline_rules is billboard, which is no rule set"), ("max_song_ms: 3600001", "max_song_ms is 3600001")],
+)
+def test_settings_that_no_play_can_go_by_are_refused(late, setting, said):
+    """Nothing would count, or an increment would leave out what it reads: neither says so by itself."""
+    project = late.behind(f"wrong-{setting.partition(':')[0]}")
+    assert said in project.run("compile", "--select", "plays", "--vars", setting, code=2)
+
+
+def test_freshness_is_judged_of_tables_that_have_files(late, tmp_path):
+    """dbt takes one without a file for an error; the nightly run asks for the others."""
+    (tmp_path / "lake" / "v1").mkdir(parents=True)
+    for table in ("listen_events", "page_view_events"):
+        (tmp_path / "lake" / "v1" / table).symlink_to(late.engine.lake / "lake" / "v1" / table)
     project = Project(tmp_path, tmp_path / "marts")
-    for url in ("my%20lake", "a//lake", "a/../lake", "it's", "lake[1]"):
-        project.environment["BEATLYTICA__LAKE__URL"] = f"file:///data/{url}"
-        assert f"names the folder /data/{url}" in project.run("run", "--select", "lake_applied", code=2)
+    found = project.run("--quiet", "run-operation", "print_sources_with_files").split()
+    assert found == ["source:beatlytica.lake.listen_events", "source:beatlytica.lake.page_view_events"]
+    project.run("source", "freshness", "--select", *found)
 
 
 def test_a_lakes_folder_may_have_a_space_in_its_name(late, tmp_path):
@@ -99,11 +123,18 @@ def test_a_lakes_folder_may_have_a_space_in_its_name(late, tmp_path):
         assert db.execute("select count(*) from staging.stg_listen_events semi join lake.lake_objects on lake_object = object_name").fetchone()[0] > 0
 
 
-def test_what_holds_every_day_of_the_lake_has_no_partitions_by_day(tmp_path):
-    """BigQuery writes 4,000 at once and keeps 10,000: the calendar bounds the other tables, and a list of hours what a run changes."""
-    project = Project(tmp_path, tmp_path, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p")
+@pytest.fixture(scope="module")
+def for_bigquery(tmp_path_factory):
+    """dbt's description of the project on BigQuery, its datasets under a name of one's own."""
+    folder = tmp_path_factory.mktemp("for-bigquery")
+    project = Project(folder, folder, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p", BEATLYTICA_DATASET="music_2")
     project.run("parse")
-    models = {node["name"]: node for node in project.manifest()["nodes"].values() if node["resource_type"] == "model"}
+    return project.manifest()
+
+
+def test_what_holds_every_day_of_the_lake_has_no_partitions_by_day(for_bigquery):
+    """BigQuery writes 4,000 at once and keeps 10,000: the calendar bounds the other tables, and a list of hours what a run changes."""
+    models = {node["name"]: node for node in for_bigquery["nodes"].values() if node["resource_type"] == "model"}
     assert models["events"]["config"]["partition_by"]["field"] == "event_date"
     assert "partition_by" not in models["lake_objects"]["config"]
     hours = yaml.safe_load((DBT / "dbt_project.yml").read_text())["vars"]["max_listed_hours"]
@@ -112,12 +143,10 @@ def test_what_holds_every_day_of_the_lake_has_no_partitions_by_day(tmp_path):
         assert hours * (1 + spec.get("back", 0) + spec.get("forward", 0)) <= 4000, name
 
 
-def test_every_relation_lies_in_a_dataset_that_terraform_makes(tmp_path):
+def test_every_relation_lies_in_a_dataset_that_terraform_makes(for_bigquery):
     """Under a name of one's own, too: dbt may make no dataset."""
-    project = Project(tmp_path, tmp_path, DBT_TARGET="bigquery", BEATLYTICA_GCP_PROJECT="p", BEATLYTICA_DATASET="music_2")
-    project.run("parse")
-    manifest = project.manifest()
-    relations = [*manifest["sources"].values(), *(node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed"))]
+    made_by_dbt = (node for node in for_bigquery["nodes"].values() if node["resource_type"] in ("model", "seed"))
+    relations = [*for_bigquery["sources"].values(), *made_by_dbt]
     terraform = (ROOT / "terraform" / "modules" / "bigquery" / "main.tf").read_text()
     made = {"music_2" + end for end in re.findall(r'^    "\$\{local\.prefix\}(\w+)" += "', terraform, re.MULTILINE)}
     assert {relation["schema"] for relation in relations} == made
@@ -153,6 +182,14 @@ def test_figures_are_exported_when_counts_differ_and_kept_when_they_were_not_rec
         db.execute("drop table marts.reconciliation")
         db.execute("delete from lake.lake_applied where model = 'reconciliation'")
     assert export(late.rebuilt, database, file) == differing
+
+
+def test_figures_are_exported_from_where_dbt_builds_by_itself(late, tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "beatlytica.duckdb").symlink_to(late.rebuilt.database)
+    environment = {name: value for name, value in late.rebuilt.environment.items() if name != "BEATLYTICA_MARTS"}
+    subprocess.run([sys.executable, DBT / "scripts" / "export_metrics.py", "marts.prom"], env=environment, cwd=tmp_path, check=True, timeout=120)
+    assert "beatlytica_marts_records" in (tmp_path / "marts.prom").read_text()
 
 
 def blocks(language):

@@ -21,6 +21,10 @@ from truth import connect
 from conftest import built
 from project import ROOT
 
+sys.path.insert(0, str(ROOT / "report"))
+
+from charts import with_empty_days  # noqa: E402
+
 PAGES = ["index", "users", "demographics", "charts", "wrapped"]
 HOSTILE = """</text></svg><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>&amp; "it's" """.strip()
 
@@ -257,6 +261,22 @@ def test_plays_of_nobody_make_every_page(broker, visit, tmp_path):
 
 
 NIGHTLY = ("retention_cohorts", "conversion", "wrapped_user", "wrapped_global")
+
+
+def test_the_charts_page_says_the_rules_of_the_marts(demo, visit, tmp_path):
+    said = [
+        visit("charts", folder=build(marts, tmp_path / name)).locator(".lead").inner_text()
+        for name, marts in (("own", demo[1]), ("other", changed(
+            demo, tmp_path, "update rules.chart_rules set min_listened_ms = 45000, points_per_paid_play = 4 where rule_set = 'billboard-2026'",
+        )))
+    ]
+    assert said[0].endswith("Plays from 30 seconds count; a paid listener’s play weighs 1, a free listener’s 0.4.") and "Friday to Thursday" in said[0]
+    assert said[1].endswith("Plays from 45 seconds count; a paid listener’s play weighs 1.25, a free listener’s 0.5.")
+
+
+def test_days_without_data_are_drawn_as_nothing():
+    days = lambda *figures: [{"day": f"2024-05-{day:02}", "plays": plays} for day, plays in figures]
+    assert with_empty_days(days((1, 5), (2, 6), (4, 7), (8, 9)), "plays") == days((1, 5), (2, 6), (3, 0), (4, 7), (5, 0), (7, 0), (8, 9))
 
 
 def test_nightly_marts_that_are_not_built_yet_are_named(demo, visit, tmp_path):

@@ -106,6 +106,25 @@ def test_what_is_to_be_kept_lies_in_a_volume(services):
         assert any(pathlib.PurePath(folder).is_relative_to(each) for each in mounted), f"{name}: {folder} is not in {mounted}"
 
 
+def test_airflow_may_read_the_lake_that_the_engine_writes(services):
+    """An empty volume takes owner and rights of the image's folder, and Airflow has no right to read what is not its own."""
+    made = re.search(r'install -d -m (\d+) -o (\d+) -g (\d+) "\$root/lake"', (ROOT / "infra" / "image" / "root.sh").read_text())
+    mode, owner, group = int(made[1], 8), made[2], made[3]
+    engine = re.search(r"^USER (\d+):(\d+)$", (ROOT / "infra" / "Dockerfile").read_text(), re.MULTILINE)
+    assert (owner, group) == engine.groups()
+    assert mode & 0o050 == 0o050 and group in services["airflow"]["group_add"]
+
+
+def test_airflow_is_given_the_alert_channel(project):
+    """Where there is none the variable is none either: Airflow would take an empty one for a connection."""
+    def given(**variables):
+        return json.loads(project(COMPOSE, **variables).stdout)["services"]["airflow"]["environment"].get("AIRFLOW_CONN_BEATLYTICA_ALERTS")
+
+    channel = '{"conn_type": "http", "host": "https://hooks.example/$1"}'
+    assert given(AIRFLOW_CONN_BEATLYTICA_ALERTS=channel) == channel
+    assert given() is None
+
+
 def test_the_engine_drains_before_it_is_killed(services):
     assert services["engine"]["stop_grace_period"] == "1m0s"
 

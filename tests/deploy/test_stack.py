@@ -1,9 +1,12 @@
 """What the machine of the small profile runs at its start and its end: cloud-init's script, and the stack image's."""
 
 import base64
+import datetime
 import os
+import re
 import stat
 import subprocess
+import time
 
 import pytest
 import yaml
@@ -104,6 +107,35 @@ def test_grafana_has_its_password_on_google_cloud(stack):
 def test_a_secret_without_a_value_is_said(stack):
     assert "secret beatlytica-grafana-password has no value; make deploy makes it" in stack(code=1, SECRET="")
     assert "docker" not in stack.calls()
+
+
+def test_airflow_drops_logs_and_runs_of_more_than_two_months(tmp_path):
+    """At its start, and each week: here the week's wait ends what waits."""
+    script = (ROOT / "infra" / "stack" / "airflow.sh").read_text()
+    calls, folder = tmp_path / "calls", tmp_path / "bin"
+    folder.mkdir()
+    standins = {
+        "airflow": 'echo "$*" >> "$CALLS"; if [ "$1" = standalone ]; then until grep -q "^wait" "$CALLS"; do /bin/sleep 0.05; done; fi',
+        "python": ":", "sleep": 'echo "wait $*" >> "$CALLS"; kill "$PPID"',
+    }
+    for name, text in standins.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    old, new = tmp_path / "logs" / "old" / "attempt=1.log", tmp_path / "logs" / "new" / "attempt=1.log"
+    for path, days in ((old, 62), (new, 58)):
+        path.parent.mkdir(parents=True)
+        path.touch()
+        os.utime(path, (time.time() - days * 86400,) * 2)
+    ended = subprocess.run(
+        ["sh", "-c", script.replace("/tmp/", f"{tmp_path}/")], capture_output=True, text=True, timeout=60,
+        env={"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "AIRFLOW_HOME": str(tmp_path)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert not old.parent.exists() and new.exists()
+    lines = calls.read_text().splitlines()
+    assert lines[0] == "db migrate" and "standalone" in lines and "wait 604800" in lines
+    [before] = [line.split()[3] for line in lines if re.fullmatch(r"db clean --clean-before-timestamp \S+ --skip-archive --yes", line)]
+    assert 60 * 86400 <= time.time() - datetime.datetime.fromisoformat(before).timestamp() < 60 * 86400 + 60
 
 
 HOST = ROOT / "terraform" / "modules" / "host"

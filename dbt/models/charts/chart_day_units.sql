@@ -32,7 +32,8 @@ counted as (
         plays.user_id,
         case when plays.user_id is null then plays.session_id end
       order by
-        plays.ts, plays.session_id, plays.item_in_session, plays.kafka_epoch, plays.kafka_partition, plays.kafka_offset
+        plays.ts asc, plays.session_id asc nulls last, plays.item_in_session asc nulls last,
+        plays.kafka_epoch asc, plays.kafka_partition asc, plays.kafka_offset asc
     ) as nth_play
   from {{ ref('plays') }} as plays
   inner join limits on plays.listened_ms >= limits.min_listened_ms

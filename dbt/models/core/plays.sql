@@ -6,6 +6,7 @@
 {#- A play's end is its session's next event, so an hour's plays need the hour after it, too. -#}
 {%- set hours = changed_periods() -%}
 {%- set hours_read = changed_periods(back=1, forward=1) %}
+{%- do check_play_rules() %}
 
 with receipted as (
   select object_name

@@ -46,7 +46,9 @@ compared as (
     )
   window user_hour as (
     partition by user_id, event_hour
-    order by ts, session_id, item_in_session, source_table, kafka_epoch, kafka_partition, kafka_offset
+    order by
+      ts asc, session_id asc nulls last, item_in_session asc nulls last, source_table asc,
+      kafka_epoch asc, kafka_partition asc, kafka_offset asc
   )
 ),
 

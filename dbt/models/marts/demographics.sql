@@ -33,13 +33,7 @@ listeners as (
 banded as (
   select
     *,
-    case
-      when account_days is null then 'unknown'
-      when account_days < 30 then 'under 30 days'
-      when account_days < 90 then '30 to 89 days'
-      when account_days < 365 then '90 to 364 days'
-      else 'from 365 days'
-    end as account_age
+    {{ account_age('account_days') }} as account_age
   from listeners
 ),
 
@@ -51,6 +45,8 @@ exact as (
     level,
     state,
     count(*) as listeners,
+    -- Of a group in which one played, the plays are that one's.
+    count(case when plays > 0 then 1 end) as players,
     sum(plays) as plays,
     sum(counted_plays) as counted_plays,
     sum(listened_ms) as listened_ms
@@ -64,13 +60,32 @@ folded as (
     account_age,
     gender,
     level,
-    case when listeners >= {{ var('k_anonymity') }} then state else 'other' end as shown_state,
+    case when players >= {{ var('k_anonymity') }} then state else 'other' end as shown_state,
     sum(listeners) as listeners,
+    sum(players) as players,
     sum(plays) as plays,
     sum(counted_plays) as counted_plays,
     sum(listened_ms) as listened_ms
   from exact
   group by month_start, account_age, gender, level, shown_state
+),
+
+measured as (
+  select
+    *,
+    players < {{ var('k_anonymity') }} as is_small
+  from folded
+),
+
+sized as (
+  select
+    *,
+    sum(case when is_small then players else 0 end) over (partition by month_start) as players_left_out,
+    row_number() over (
+      partition by month_start, is_small
+      order by players, account_age, gender, level, shown_state
+    ) as nth_smallest
+  from measured
 )
 
 select
@@ -83,5 +98,8 @@ select
   cast(plays as bigint) as plays,
   cast(counted_plays as bigint) as counted_plays,
   cast(listened_ms as bigint) as listened_ms
-from folded
-where listeners >= {{ var('k_anonymity') }}
+from sized
+where
+  not is_small
+  -- All plays of the month are in listening_clock: what is missing here is of those who are left out, so they are k, too.
+  and not (nth_smallest = 1 and players_left_out between 1 and {{ var('k_anonymity') }} - 1)

@@ -55,7 +55,7 @@ placed as (
     *,
     row_number() over (
       partition by year, kind
-      order by counted_plays desc, listeners desc, listened_ms desc, artist asc, song asc
+      order by counted_plays desc, listeners desc, listened_ms desc, artist asc nulls last, song asc nulls last
     ) as place
   from measured
 )
