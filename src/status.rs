@@ -33,6 +33,7 @@ pub struct PartitionStatus {
     at_end: AtomicBool,
     idle: AtomicBool,
     counted: AtomicBool,
+    doubted: AtomicBool,
     /// Records read from Kafka.
     pub records: AtomicU64,
     /// Bytes of record values and keys read from Kafka.
@@ -61,6 +62,7 @@ impl Default for PartitionStatus {
             at_end: AtomicBool::new(false),
             idle: AtomicBool::new(false),
             counted: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             tally: Tally::default(),
@@ -174,6 +176,16 @@ impl PartitionStatus {
     /// Sets [`PartitionStatus::counted`].
     pub fn set_counted(&self, counted: bool) {
         self.counted.store(counted, Ordering::Relaxed);
+    }
+
+    /// Whether the log was found not to hold what comes next, and nobody has told yet why.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
+    }
+
+    /// Sets [`PartitionStatus::is_doubted`].
+    pub fn set_doubted(&self, doubted: bool) {
+        self.doubted.store(doubted, Ordering::Relaxed);
     }
 
     /// Why the partition is stopped until an operator acts, if it is.

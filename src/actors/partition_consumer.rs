@@ -24,6 +24,8 @@ use crate::status::PartitionStatus;
 pub const MAILBOX: usize = 2;
 /// A broker that did not answer, or gave an error, is asked again after this long.
 const AGAIN: Duration = Duration::from_secs(5);
+/// So many errors one after another end a run that is to end: nobody is there who would mend the broker meanwhile.
+const LASTING: u32 = 36;
 
 /// Whom a partition consumer talks to.
 #[derive(Debug, Clone)]
@@ -60,6 +62,8 @@ pub struct PartitionConsumer {
     gate: Arc<Gate>,
     reading: Reading,
     rejects: RejectWindow,
+    /// The broker's errors since it gave records that it had not given before, and where those end.
+    errors: (u32, i64),
     neighbours: Neighbours,
     heartbeat: Arc<Heartbeat>,
     status: Arc<PartitionStatus>,
@@ -86,6 +90,7 @@ impl PartitionConsumer {
             gate,
             reading: Reading { reader, generation: 0 },
             rejects,
+            errors: (0, 0),
             neighbours,
             heartbeat,
             status,
@@ -118,6 +123,7 @@ impl PartitionConsumer {
 
     fn read_from(&mut self, offset: i64, ctx: &mut Context<Self>) {
         self.reading.generation += 1;
+        self.status.set_doubted(false);
         tracing::info!(partition = %self.partition, offset, "reading");
         let sink = Sink { fetched: ctx.address().recipient(), failed: ctx.address().recipient() };
         self.neighbours.feed.start(&self.partition, offset, self.reading, Arc::clone(&self.gate), sink);
@@ -141,9 +147,8 @@ impl PartitionConsumer {
         self.decoder.finish(fetched.end)
     }
 
-    /// Stops the partition loudly: too much of it does not decode, so delivering more would only bury the fault.
-    fn refuse(&mut self, batch: &EventBatch, ctx: &mut Context<Self>) {
-        self.stop_reading();
+    /// Too much of the partition does not decode, so delivering more would only bury the fault.
+    fn refuse_rejects(&mut self, batch: &EventBatch, ctx: &mut Context<Self>) {
         let example = batch.rejected.last().map_or_else(String::new, |record| {
             format!(" (offset {}: {}, {})", record.offset, record.reason, record.detail)
         });
@@ -154,6 +159,12 @@ impl PartitionConsumer {
             self.rejects.len(),
             self.partition
         );
+        self.refuse(why, ctx);
+    }
+
+    /// Stops the partition loudly.
+    fn refuse(&mut self, why: String, ctx: &mut Context<Self>) {
+        self.stop_reading();
         let told = self.neighbours.refused.send(Refused { partition: self.partition.clone(), why });
         ctx.wait(told.into_actor(self).map(|_, _, ctx| ctx.stop()));
     }
@@ -176,6 +187,12 @@ impl PartitionConsumer {
 
     /// What was asked for is not in the log: either the aggregator must do without some records, or the ledger decides.
     fn out_of_range(&mut self, asked: i64, ctx: &mut Context<Self>) {
+        // The word is its successor's, too; what it says is for that one to find out.
+        if self.heartbeat.is_given_up() {
+            return ctx.stop();
+        }
+        // Before anything is waited for: what was cut off must not be decided meanwhile.
+        self.status.set_doubted(true);
         let neighbours = self.neighbours.clone();
         let (source, partition) = (Arc::clone(&self.source), self.partition.clone());
         let (status, heartbeat) = (Arc::clone(&self.status), Arc::clone(&self.heartbeat));
@@ -199,6 +216,7 @@ impl PartitionConsumer {
             let (receipted, receipted_start) = (uploader.receipted, uploader.receipted_start);
             if asked < bounds.start && uploader.position < bounds.start {
                 // Retention passed us. What was read before that is not lost with it.
+                status.set_doubted(false);
                 neighbours.drain_uploader.send(Drain).await.ok()?;
             } else if asked < bounds.start && uploader.position <= bounds.end {
                 let through = bounds.start;
@@ -244,6 +262,9 @@ impl Handler<Fetched> for PartitionConsumer {
         if fetched.reading != self.reading {
             return nothing();
         }
+        if fetched.batch.end > self.errors.1 {
+            self.errors = (0, fetched.batch.end);
+        }
         let work = self.heartbeat.work();
         let began = Instant::now();
         let batch = self.decode(&fetched.batch);
@@ -252,7 +273,7 @@ impl Handler<Fetched> for PartitionConsumer {
         drop(fetched);
         self.status.tally.decoded(&batch);
         if self.rejects.push(&batch) {
-            self.refuse(&batch, ctx);
+            self.refuse_rejects(&batch, ctx);
             return nothing();
         }
         let charge = Arc::new(self.gate.budget().charge(batch.heap_bytes()));
@@ -287,6 +308,11 @@ impl Handler<FetchFailed> for PartitionConsumer {
                 // No failure of this actor's: restarts would come to their limit, and end the other partitions, too.
                 tracing::warn!(partition = %self.partition, %code, "the broker gives no more records; it is asked again");
                 self.stop_reading();
+                self.errors.0 += 1;
+                let until = self.status.read_until();
+                if self.errors.0 > LASTING && until.is_some() && self.status.position() < until {
+                    return self.refuse(format!("the broker gives no more records: {code}"), ctx);
+                }
                 ctx.run_later(AGAIN, |actor, ctx| actor.begin(ctx));
             }
         }

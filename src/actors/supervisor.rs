@@ -133,8 +133,9 @@ impl Supervisor {
                 Ok((epoch, record, end)) => {
                     let (topic, number) = (Arc::clone(&partition.topic), partition.partition);
                     let source = Arc::new(Source { topic, kind, epoch, partition: number });
-                    if let (true, Some(world)) = (actor.settings.exit_at_end, &actor.world) {
-                        world.board.partition(&partition).set_read_until(Some(end));
+                    let line = actor.world.as_ref().and_then(|world| world.board.get(&partition));
+                    if let (true, Some(line)) = (actor.settings.exit_at_end, line) {
+                        line.set_read_until(Some(end));
                     }
                     actor.partitions.insert(partition.clone(), Partition::new(source, record));
                     actor.start(&partition, ctx);
@@ -150,10 +151,12 @@ impl Supervisor {
     fn start(&mut self, partition: &TopicPartition, ctx: &mut Context<Self>) {
         let (Some(world), Some(aggregator)) = (&self.world, &self.aggregator) else { return };
         let Some(entry) = self.partitions.get_mut(partition) else { return };
+        // Lost: the poll loop forgets it before we hear of that.
+        let Some(line) = world.board.get(partition) else { return };
         let address = ctx.address();
         let uploader = entry.uploader.get_or_insert_with(|| {
             // What the one before held is gone with it.
-            world.board.partition(partition).set_taken(None);
+            line.set_taken(None);
             world.factory.uploader(&entry.source, &entry.epoch, &aggregator.address, &address)
         });
         if entry.consumer.is_none() {

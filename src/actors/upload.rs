@@ -13,10 +13,13 @@ use crate::kafka::{Log, LogError, TopicPartition};
 use crate::lake::chain::{Chain, ChainError, Decided, Unfinished};
 use crate::lake::codec::{CodecError, NewObject};
 use crate::lake::encoders::Encoders;
-use crate::lake::ledger::{Decision, EntryKind, Receipt, check_finished, check_schema_version, check_table};
+use crate::lake::ledger::{
+    Decision, EntryKind, Hex64, Receipt, check_finished, check_schema_version, check_table,
+};
 use crate::lake::parquet::{ParquetCodec, count_objects, failed};
 use crate::lake::pending::Range;
 use crate::schemas::Source;
+use crate::status::PartitionStatus;
 
 /// An upload waits so long for the log's end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -34,6 +37,8 @@ pub struct Job {
     pub encoders: Arc<Encoders>,
     /// Shows progress.
     pub heartbeat: Arc<Heartbeat>,
+    /// Tells whether the log is doubted.
+    pub status: Arc<PartitionStatus>,
     /// The last receipted entry.
     pub head: Option<Decision>,
     /// A range that is decided already.
@@ -50,6 +55,8 @@ pub struct Job {
     pub future_limit_ms: i64,
     /// See [`super::uploader::UploaderSettings`].
     pub lateness_ms: i64,
+    /// See [`super::uploader::UploaderSettings`].
+    pub decoding: Hex64,
 }
 
 /// A range that is wholly in the lake.
@@ -75,14 +82,17 @@ pub enum UploadError {
     /// The range cannot be encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// The log was cut off; who reads it finds out, too, and then what is held is read anew.
+    /// The log was cut off: what is held must be read anew.
     #[error("the log ends at offset {log_end}, before offset {end}, up to which it was read")]
     CutOff {
-        /// End of the range.
+        /// End of what was read.
         end: i64,
         /// End of the log.
         log_end: i64,
     },
+    /// Who reads the log was told that it does not hold what comes next, and nobody has told yet why.
+    #[error("the log does not hold what comes next, and why is not known yet")]
+    Doubted,
     /// Whoever began it was given up, and another one is in its place.
     #[error("another uploader is in this one's place")]
     GivenUp,
@@ -96,7 +106,10 @@ impl UploadError {
     pub fn is_transient(&self) -> bool {
         match self {
             UploadError::Chain(error) => error.is_transient(),
-            UploadError::Log(_) | UploadError::CutOff { .. } | UploadError::GivenUp => true,
+            UploadError::Log(_)
+            | UploadError::CutOff { .. }
+            | UploadError::Doubted
+            | UploadError::GivenUp => true,
             UploadError::Codec(_) | UploadError::Longer(_) => false,
         }
     }
@@ -155,11 +168,15 @@ impl Job {
             return Err(UploadError::GivenUp);
         }
         let partition = TopicPartition::from(&*self.source);
+        // Not only what is decided now: whatever was read must be there.
+        let read = self.status.taken().map_or(self.end, |taken| taken.max(self.end));
         // Without an answer it goes on: the recovery's refusal stands behind this, and others must not wait for a leader that is away.
         match timeout(ANSWER_WITHIN, self.log.bounds(&partition)).await {
-            Ok(Ok(bounds)) if bounds.end < self.end => {
-                Err(UploadError::CutOff { end: self.end, log_end: bounds.end })
+            Ok(Ok(bounds)) if bounds.end < read => {
+                Err(UploadError::CutOff { end: read, log_end: bounds.end })
             }
+            // It may have been cut off and be as long again.
+            _ if self.status.is_doubted() => Err(UploadError::Doubted),
             _ => Ok(()),
         }
     }
@@ -167,6 +184,7 @@ impl Job {
     async fn decide(&self, range: Range) -> Result<Taken, UploadError> {
         let mut draft = self.chain.draft(EntryKind::Data, self.start, self.end, self.head.as_ref());
         let before = self.head.as_ref().and_then(|head| head.clock_ms);
+        draft.decoding = Some(self.decoding);
         let (future_limit, lateness_ms) = (self.future_limit_ms, self.lateness_ms);
         let described = draft.range().to_string();
         crate::fault::point("uploader.encode").await;

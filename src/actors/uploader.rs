@@ -12,9 +12,11 @@ use crate::kafka::gate::{Gate, OpenShare};
 use crate::kafka::{CommittedOffset, Log, TopicPartition};
 use crate::lake::chain::{Chain, ChainError, Hint, Recovered, Unfinished};
 use crate::lake::encoders::Encoders;
-use crate::lake::ledger::{Decision, LogView};
+use crate::lake::ledger::{Decision, Hex64, LogView};
 use crate::lake::pending::{Offered, Pending};
-use crate::messages::{Deliver, Delivered, Drain, Halt, Receipted, Refused, WhereAreYou, Whereabouts};
+use crate::messages::{
+    Deliver, Delivered, Detach, Drain, Halt, Receipted, Refused, WhereAreYou, Whereabouts,
+};
 use crate::metrics::Metrics;
 use crate::schemas::Source;
 use crate::status::{PartitionStatus, now_ms};
@@ -38,6 +40,8 @@ pub struct UploaderSettings {
     pub future_limit_ms: i64,
     /// Allowed lateness, ms: what the recorded watermark lies behind the clock.
     pub lateness_ms: i64,
+    /// See [`Decision::decoding`].
+    pub decoding: Hex64,
 }
 
 /// Whom an uploader talks to, and what it works with.
@@ -55,6 +59,8 @@ pub struct Surroundings {
     pub status: Arc<PartitionStatus>,
     /// The window aggregator.
     pub receipted: Recipient<Receipted>,
+    /// The same.
+    pub detach: Recipient<Detach>,
     /// The supervisor.
     pub refused: Recipient<Refused>,
     /// Metrics.
@@ -75,6 +81,10 @@ pub struct Uploader {
     read_from: i64,
     /// End of the range that an upload is under way for.
     uploading: Option<i64>,
+    /// End of the range whose upload failed: it is tried again as it was, or it would grow with each time.
+    again: Option<i64>,
+    /// The oldest record that waits, and since when it does, ms.
+    oldest: Option<(i64, i64)>,
     /// What the budget knows of `pending`.
     share: OpenShare,
     /// Its one permit is held by the upload under way.
@@ -104,6 +114,8 @@ impl Uploader {
             unfinished: None,
             read_from: 0,
             uploading: None,
+            again: None,
+            oldest: None,
             share,
             slot: Arc::new(Semaphore::new(1)),
             due: None,
@@ -228,6 +240,13 @@ impl Uploader {
         }
     }
 
+    /// Where the range of an upload that begins now ends.
+    fn cut(&self) -> i64 {
+        let decided = self.unfinished.as_ref().map(|unfinished| unfinished.decision.end);
+        // Of what piled up while nothing could be written, no more at once than ever.
+        decided.or(self.again).unwrap_or_else(|| self.pending.end_of(self.settings.max_bytes))
+    }
+
     fn upload(&mut self, ctx: &mut Context<Self>) {
         if let Some(due) = self.due.take() {
             ctx.cancel_future(due);
@@ -241,11 +260,13 @@ impl Uploader {
             head: self.head.clone(),
             unfinished: self.unfinished.clone(),
             start: self.pending.start(),
-            end: self.unfinished.as_ref().map_or(self.pending.end(), |unfinished| unfinished.decision.end),
+            end: self.cut(),
+            status: Arc::clone(&self.around.status),
             encoding: self.around.metrics.encoding.clone(),
             lost: self.around.metrics.uploads.lost.with_label_values(&[self.source.kind.table()]),
             future_limit_ms: self.settings.future_limit_ms,
             lateness_ms: self.settings.lateness_ms,
+            decoding: self.settings.decoding,
         };
         let (range, charges) = (self.pending.range(job.end), self.pending.charges(job.end));
         self.uploading = Some(job.end);
@@ -270,7 +291,7 @@ impl Uploader {
             result
         });
         ctx.spawn(upload.into_actor(self).map(move |result, actor, ctx| {
-            actor.uploading = None;
+            let end = actor.uploading.take();
             let metrics = &actor.around.metrics;
             let Ok(result) = result else {
                 tracing::error!(partition = %actor.partition, "the upload panicked");
@@ -285,7 +306,11 @@ impl Uploader {
                     metrics.uploads.conflicts.with_label_values(&[table]).inc();
                     actor.adopted_longer(*decision, ctx);
                 }
-                Err(error) if error.is_transient() => actor.consider(true, ctx),
+                Err(UploadError::CutOff { .. }) => actor.cut_off(ctx),
+                Err(error) if error.is_transient() => {
+                    actor.again = end;
+                    actor.consider(true, ctx);
+                }
                 Err(error) => {
                     metrics.uploads.ended(table, "refused");
                     actor.refuse(&error.to_string(), ctx);
@@ -294,11 +319,23 @@ impl Uploader {
         }));
     }
 
-    fn tell_oldest(&self) {
-        let oldest = self.pending.oldest_timestamp();
-        // Of one without a time is known that it waits by now.
-        let oldest = oldest.map(|timestamp| if timestamp < 0 { now_ms() } else { timestamp });
-        self.around.status.set_oldest_pending_ms(oldest);
+    /// What is held of a log that was cut off must not be decided once the log is as long again.
+    fn cut_off(&mut self, ctx: &mut Context<Self>) {
+        // What the windows counted of it may be another record now, too.
+        self.around.status.set_counted(false);
+        let told = self.around.detach.send(Detach { partition: self.partition.clone() });
+        ctx.wait(told.into_actor(self).map(|_, _, ctx| ctx.stop()));
+    }
+
+    fn tell_oldest(&mut self) {
+        // A time that is still to come, or none, says nothing; that it waits by now is known.
+        let oldest = self.pending.oldest().map(|(offset, timestamp)| {
+            let known = self.oldest.filter(|(before, _)| *before == offset);
+            let (_, since) = known.unwrap_or((offset, now_ms()));
+            (offset, if timestamp < 0 { since } else { since.min(timestamp) })
+        });
+        self.oldest = oldest;
+        self.around.status.set_oldest_pending_ms(oldest.map(|(_, since)| since));
     }
 
     fn uploaded(&mut self, uploaded: Uploaded, ctx: &mut Context<Self>) {
@@ -316,6 +353,8 @@ impl Uploader {
         let hint = CommittedOffset { offset: decision.end, entry_start: decision.start };
         self.around.log.commit(&self.partition, hint);
         self.unfinished = None;
+        // What came while it was tried again and again has waited for as long.
+        let overdue = self.again.take().is_some();
         self.read_from = decision.fingerprint.map_or(decision.end, |last| last.offset);
         let told = self.around.receipted.send(Receipted {
             source: Arc::clone(&self.source),
@@ -326,7 +365,7 @@ impl Uploader {
         ctx.spawn(told.into_actor(self).map(|_, _, _| ()));
         self.head = Some(decision);
         self.arm(ctx);
-        self.consider(false, ctx);
+        self.consider(overdue, ctx);
     }
 
     /// Another writer decided a longer range: it must be read whole first.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Segment;
 use super::codec::{CodecError, NewObject};
-use super::encode::{CountTables, Counts, EncodeError, Encoder, HourGroup, RangeMeta, Table, group_by_hour};
+use super::encode::{
+    CountTables, Counts, EncodeError, Encoder, HourGroup, RangeMeta, Table, group_by_hour, told_time,
+};
 use super::layout::{Day, Hour, Name, RangeKey};
 use super::ledger::{Decision, Fingerprint, Hex64};
 use super::parquet::failed;
@@ -61,8 +63,18 @@ impl Pending {
         later.map(|(_, charge)| charge.bytes()).sum()
     }
 
-    /// Kafka timestamp of the oldest record, whether it decodes or not, ms; -1 where the broker gave it none.
-    pub fn oldest_timestamp(&self) -> Option<i64> {
+    /// Where the batch ends with which `bytes` are held; the end of all where there are less.
+    pub fn end_of(&self, bytes: usize) -> i64 {
+        let mut held = 0;
+        let full = self.batches.iter().find(|(_, charge)| {
+            held += charge.bytes();
+            held >= bytes
+        });
+        full.map_or(self.end, |(batch, _)| batch.end)
+    }
+
+    /// Offset and Kafka timestamp of the oldest record, whether it decodes or not, ms; -1 where the broker gave it none.
+    pub fn oldest(&self) -> Option<(i64, i64)> {
         self.batches.iter().find_map(|(batch, _)| {
             let row = batch.rows_between(self.start, self.end).next();
             let row =
@@ -70,7 +82,7 @@ impl Pending {
             let rejected =
                 batch.rejected.get(batch.rejected_between(self.start, self.end)).unwrap_or_default();
             let rejected = rejected.first().map(|record| (record.offset, record.timestamp));
-            row.into_iter().chain(rejected).min().map(|(_, timestamp)| timestamp)
+            row.into_iter().chain(rejected).min()
         })
     }
 
@@ -155,15 +167,9 @@ impl Range {
 
     /// Number of records, rejected ones included, and the wrapping sum of their hashes.
     pub fn checksum(&self) -> (u64, u64) {
-        let mut count = 0;
-        let mut sum = 0u64;
-        for segment in &self.segments {
-            count += (segment.rows.len() + segment.rejected.len()) as u64;
-            let hashes = segment.batch.hashes.get(segment.rows.clone()).unwrap_or(&[]);
-            sum = hashes.iter().fold(sum, |sum, hash| sum.wrapping_add(*hash));
-            sum = segment.rejected_records().iter().fold(sum, |sum, record| sum.wrapping_add(record.hash));
-        }
-        (count, sum)
+        self.segments.iter().fold((0, 0), |(count, sum), segment| {
+            (count + segment.records(), u64::wrapping_add(sum, segment.checksum()))
+        })
     }
 
     /// The last record.
@@ -235,7 +241,7 @@ impl Range {
 
     fn first_rejected_day(&self) -> Option<Day> {
         let mut rejected = self.segments.iter().flat_map(Segment::rejected_records);
-        rejected.next().map(|record| Day::of_ms(record.timestamp.max(0)))
+        rejected.next().map(|record| Day::of_ms(told_time(record.timestamp).unwrap_or(0)))
     }
 
     /// Song counts and user activity of the range's rows.
@@ -365,7 +371,7 @@ mod tests {
         let mut decoder = decoder();
         let budget = MemoryBudget::new(1 << 20, Arc::default());
         let mut pending = Pending::starting_at(0);
-        assert_eq!(pending.oldest_timestamp(), None);
+        assert_eq!(pending.oldest(), None);
         let whole = &br#"{"ts":7}"#[..];
         let batches: [&[&[u8]]; 2] = [&[b"no JSON"], &[whole, b"nor this", whole]];
         for records in batches {
@@ -383,7 +389,7 @@ mod tests {
         }
         for offset in 0..4 {
             pending.drop_before(offset);
-            assert_eq!(pending.oldest_timestamp(), Some(100 + offset));
+            assert_eq!(pending.oldest(), Some((offset, 100 + offset)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! A log in memory: what the poll loop and the broker are to the actors.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -49,8 +49,14 @@ pub struct Broker {
     pub sent: AtomicU64,
     /// Whether questions go without an answer.
     pub fails: AtomicBool,
+    /// Whether those to the partition's leader do.
+    pub leaderless: AtomicBool,
+    /// Records before this offset only are given.
+    pub gives: AtomicUsize,
     /// What the next reading of the log fails with, once it has come to the end.
     pub failure: Mutex<Option<FetchError>>,
+    /// Whether each one after it does.
+    pub failure_lasts: AtomicBool,
     committed: Mutex<Option<CommittedOffset>>,
     topic_id: Mutex<Option<String>>,
     this: Weak<Broker>,
@@ -78,7 +84,10 @@ impl Broker {
             refused: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             fails: AtomicBool::new(false),
+            leaderless: AtomicBool::new(false),
+            gives: AtomicUsize::new(usize::MAX),
             failure: Mutex::default(),
+            failure_lasts: AtomicBool::new(false),
             committed: Mutex::default(),
             topic_id: Mutex::new(Some("first".to_owned())),
             this: this.clone(),
@@ -106,6 +115,12 @@ impl Broker {
         self.fail(FetchError::OffsetOutOfRange { asked: self.len() as i64 });
     }
 
+    /// The log was cut off at its beginning and has grown again to `end`, of other artists; the client notices nothing yet.
+    pub fn cut_off_unnoticed(&self, end: usize) {
+        self.cut_off.store(true, Ordering::Relaxed);
+        self.hold(0, end);
+    }
+
     /// Says why there is no more to read, the next time that there is not.
     pub fn fail(&self, error: FetchError) {
         *self.failure.lock().expect("no panic holds it") = Some(error);
@@ -122,10 +137,15 @@ impl Broker {
                 sink.failed.do_send(FetchFailed { reading, error });
                 return;
             }
+            let end = end.min(self.gives.load(Ordering::Relaxed));
             if !self.send_up_to(end, &mut at, reading, &gate, &sink).await {
                 return;
             }
-            if let Some(error) = self.failure.lock().expect("no panic holds it").take() {
+            let failure = self.failure.lock().expect("no panic holds it").take();
+            if let Some(error) = failure {
+                if self.failure_lasts.load(Ordering::Relaxed) {
+                    *self.failure.lock().expect("no panic holds it") = Some(error);
+                }
                 sink.failed.do_send(FetchFailed { reading, error });
                 return;
             }
@@ -202,7 +222,7 @@ impl Feed for Broker {
 #[async_trait]
 impl Log for Broker {
     async fn bounds(&self, _: &TopicPartition) -> Result<LogBounds, LogError> {
-        if self.fails.load(Ordering::Relaxed) {
+        if self.fails.load(Ordering::Relaxed) || self.leaderless.load(Ordering::Relaxed) {
             return Err(LogError::Unavailable("no answer".into()));
         }
         let Extent { start, end } = *self.extent.borrow();

@@ -15,6 +15,12 @@ use crate::schemas::{Column, EventBatch, FieldType, TextColumn, Validity};
 /// Milliseconds of the years 1970 to 9999.
 const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_999;
 
+/// The time that a Kafka timestamp tells: -1 says that the broker gave none. A producer may have set one that is no time
+/// (microseconds, say), and readers that know no such year (BigQuery) could not read the whole object.
+pub fn told_time(timestamp: i64) -> Option<i64> {
+    Some(timestamp).filter(|ms| TIMES.contains(ms))
+}
+
 /// Costs least CPU; higher levels save few bytes on dictionary indices.
 const FASTEST_ZSTD_LEVEL: i32 = 1;
 
@@ -278,10 +284,9 @@ impl ColumnEncoder {
         self.buffers.words.extend(values.iter().map(|value| value.cast_unsigned()));
     }
 
-    /// Appends a Kafka timestamp: -1 says that the broker gave none. A producer may have set one that is no time (microseconds,
-    /// say), and readers that know no such year (BigQuery) could not read the whole object.
+    /// Appends a Kafka timestamp, null where it tells no time.
     pub(super) fn push_timestamp(&mut self, timestamp: i64) {
-        self.push_word(Some(timestamp).filter(|ms| TIMES.contains(ms)));
+        self.push_word(told_time(timestamp));
     }
 
     /// Appends one integer.

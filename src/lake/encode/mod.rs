@@ -31,7 +31,7 @@ mod text;
 mod tests;
 
 pub use counts::{CountTables, SongCount, UserActive};
-pub use data::Encoder;
+pub use data::{Encoder, told_time};
 pub use error::EncodeError;
 pub use hours::{HourGroup, Run, group_by_hour, utc_date};
 pub use read::{read_activity, read_metadata_pairs, read_offsets, row_count};
