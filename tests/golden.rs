@@ -70,7 +70,7 @@ async fn rebuilt(store: &Arc<dyn Store>, snapshots: bool) -> Charts {
         let head = chain.head().await.unwrap().expect("a head");
         if snapshots {
             let snapshot =
-                newest_snapshot(&**store, chain.key(), i64::MAX).await.unwrap().expect("a snapshot");
+                newest_snapshot(&**store, chain.key(), i64::MAX).await.unwrap().expect("a snapshot").1;
             assert_eq!(charts.restore(&source, &snapshot), Ok(head.end));
             continue;
         }
@@ -183,11 +183,11 @@ async fn what_is_newer_is_refused_naming_it_and_what_to_do() {
     );
 
     // A snapshot is a cache: it is left aside, saying why.
-    let mut snapshot = newest_snapshot(&*store, chain.key(), i64::MAX).await.unwrap().unwrap().to_vec();
-    snapshot[8] = 2;
+    let mut snapshot = newest_snapshot(&*store, chain.key(), i64::MAX).await.unwrap().unwrap().1.to_vec();
+    snapshot[8] = 9;
     let mut charts = Charts::new(settings());
     let refused = charts.restore(&source(EventKind::Listen), &snapshot).unwrap_err();
-    assert_eq!(refused.to_string(), "the snapshot has format 2, this version reads 1");
+    assert_eq!(refused.to_string(), "the snapshot has format 9, this version reads 2");
 
     // Another layout beside this one.
     let layout = folder.path().join("ledger/v2/listen_events/e001/epoch.json");

@@ -44,15 +44,37 @@ pub struct AggregatorSettings {
     pub charts: ChartSettings,
     /// Wall time without records, at the end of the log, after which a partition is idle.
     pub idle_after: Duration,
-    /// Event time, ms, by which a partition may be ahead of the slowest.
+    /// Event time, ms, by which a partition may be ahead of the slowest one that is awaited.
     pub max_ahead_ms: i64,
     /// Time between snapshots.
     pub snapshot_interval: Duration,
 }
 
+/// Whether a partition keeps up with its log: since when it has come to the end again and again, and when it was seen there last.
+#[derive(Default)]
+struct Upkeep(Option<(Instant, Instant)>);
+
+impl Upkeep {
+    /// Notes where it is, and says whether others have waited for it long enough: so long it has kept up, and still is behind them in
+    /// event time.
+    fn lasts(&mut self, is_at_end: bool, now: Instant, long_enough: Duration) -> bool {
+        if is_at_end {
+            let before = self.0.filter(|(_, last)| now.duration_since(*last) < long_enough);
+            self.0 = Some((before.map_or(now, |(first, _)| first), now));
+        }
+        self.0.is_some_and(|(first, last)| {
+            now.duration_since(first) >= long_enough && now.duration_since(last) < long_enough
+        })
+    }
+}
+
 struct Share {
     gate: Arc<Gate>,
+    /// When rows came last, or the partition was taken on.
     last_rows: Instant,
+    /// Rows have come since it was taken on.
+    lively: bool,
+    upkeep: Upkeep,
     /// End of the last range with a receipt, as far as it was heard of.
     receipted: i64,
     marked: Option<Hour>,
@@ -99,6 +121,28 @@ pub struct WindowAggregator {
     shares: BTreeMap<Source, Share>,
     /// Snapshots are being written, as the interval asks for.
     writing: bool,
+    clock: SteadyClock,
+}
+
+/// Wall time, ms, that does not go back where the wall clock is set back: windows would go back with it. It goes on at half the speed
+/// until the wall clock has come as far, for it may have been wrong before.
+struct SteadyClock {
+    read_ms: i64,
+    read_at: Instant,
+}
+
+impl SteadyClock {
+    fn new(wall_ms: i64) -> Self {
+        Self { read_ms: wall_ms, read_at: Instant::now() }
+    }
+
+    fn at(&mut self, wall_ms: i64) -> i64 {
+        let steady = self.read_ms.saturating_add((self.read_at.elapsed() / 2).as_millis() as i64);
+        if wall_ms > steady {
+            *self = Self::new(wall_ms);
+        }
+        wall_ms.max(steady)
+    }
 }
 
 impl WindowAggregator {
@@ -110,8 +154,10 @@ impl WindowAggregator {
         metrics: Metrics,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
-        let charts = Charts::new(settings.charts);
-        Self { charts, settings, store, board, metrics, heartbeat, shares: BTreeMap::new(), writing: false }
+        let (mut charts, now) = (Charts::new(settings.charts), now_ms());
+        charts.set_now(now);
+        let (shares, clock) = (BTreeMap::new(), SteadyClock::new(now));
+        Self { charts, settings, store, board, metrics, heartbeat, shares, writing: false, clock }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -121,20 +167,27 @@ impl WindowAggregator {
         for (topic, count) in self.board.topic_partitions() {
             self.charts.set_topic_partitions(&topic, count);
         }
+        let newest = self.charts.newest();
         for status in self.charts.status().collect::<Vec<_>>() {
             let Some(share) = self.shares.get_mut(&status.source) else { continue };
             let Some(line) = self.board.get(&TopicPartition::from(&status.source)) else { continue };
-            let quiet = now.duration_since(share.last_rows) >= self.settings.idle_after;
+            // One that had no event for long before it was taken on is waited for no more than before that.
+            let since = newest.zip(status.clock).map_or(0, |(newest, clock)| newest.saturating_sub(clock));
+            let long_quiet = !share.lively && since > self.settings.max_ahead_ms;
+            let quiet = long_quiet || now.duration_since(share.last_rows) >= self.settings.idle_after;
             // What is read but not yet counted is on its way here.
             let all_counted = line.at_end() && line.position().is_none_or(|position| status.end >= position);
             // One that is stopped until an operator acts must not stop the others, which may only run so far ahead.
             let stopped = line.refused().is_some();
             let idle = stopped || all_counted && (status.clock.is_none() || quiet);
             self.charts.set_idle(&status.source, idle);
+            let keeps_up = share.upkeep.lasts(all_counted, now, self.settings.idle_after);
+            self.charts.set_awaited(&status.source, !keeps_up && !share.rebuilding);
             line.set_clock_ms(status.clock);
             self.tell(&status.source);
         }
-        self.charts.set_now(now_ms());
+        let now_ms = self.clock.at(now_ms());
+        self.charts.set_now(now_ms);
         let watermark = self.charts.watermark();
         self.metrics.watermark.set(watermark.map_or(0.0, |watermark| watermark as f64 / 1000.0));
         self.board.set_watermark(watermark);
@@ -190,7 +243,7 @@ impl WindowAggregator {
 
     fn hold_back(&self) {
         for (source, share) in &self.shares {
-            let ahead = self.charts.ahead_of_watermark(source).unwrap_or(0);
+            let ahead = self.charts.ahead_of_slowest(source).unwrap_or(0);
             share.gate.hold(ahead > self.settings.max_ahead_ms);
         }
     }
@@ -199,7 +252,7 @@ impl WindowAggregator {
     fn mark(&mut self, source: &Source, watermark: Option<i64>, end: i64, ctx: &mut Context<Self>) {
         let Some(watermark) = watermark else { return };
         // One event of a wrong clock completes no hour that is still to come.
-        let watermark = watermark.min(now_ms() - self.settings.charts.lateness);
+        let watermark = watermark.min(self.clock.at(now_ms()) - self.settings.charts.lateness);
         let hour = Hour(Hour::of_ms(watermark).0 - 1);
         let Some(share) = self.shares.get_mut(source) else { return };
         if share.marked >= Some(hour) || Instant::now() < share.mark_after {
@@ -318,11 +371,15 @@ impl WindowAggregator {
             return Delivered::Taken;
         }
         let (began, now) = (Instant::now(), now_ms());
-        if batch.rows() > 0 {
-            share.last_rows = began;
+        self.charts.set_now(self.clock.at(now));
+        let applied = self.count(&batch.source, &activity, batch.start, batch.end);
+        // What is read again, as the last record in the lake at each start, is nothing new.
+        if matches!(applied, Applied::Folded { rows } if rows > 0)
+            && let Some(share) = self.shares.get_mut(&*batch.source)
+        {
+            (share.last_rows, share.lively) = (began, true);
         }
-        self.charts.set_now(now);
-        let answer = match self.count(&batch.source, &activity, batch.start, batch.end) {
+        let answer = match applied {
             Applied::Hole { expected } => Delivered::Rewind(expected),
             Applied::Folded { .. } | Applied::Known | Applied::Unassigned => {
                 self.hold_back();
@@ -360,6 +417,8 @@ impl Handler<Attach> for WindowAggregator {
         let share = Share {
             gate,
             last_rows: Instant::now(),
+            lively: false,
+            upkeep: Upkeep::default(),
             receipted,
             marked: None,
             mark_after: Instant::now(),
@@ -450,6 +509,40 @@ impl Handler<Halt> for WindowAggregator {
 mod tests {
     use super::*;
     use crate::schemas::{Decoder, EventKind, RawRecord};
+
+    #[tokio::test(start_paused = true)]
+    async fn time_goes_on_where_the_wall_clock_is_set_back() {
+        let mut clock = SteadyClock::new(10_000);
+        for _ in 0..100 {
+            // More often than a millisecond passes.
+            tokio::time::advance(Duration::from_micros(500)).await;
+            clock.at(0);
+        }
+        assert_eq!(clock.at(0), 10_025);
+        assert_eq!(clock.at(20_000), 20_000);
+        assert_eq!(clock.at(19_000), 20_000);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(clock.at(22_000), 22_000);
+    }
+
+    #[test]
+    fn who_comes_to_the_end_again_and_again_is_not_waited_for_long() {
+        let (mut upkeep, began) = (Upkeep::default(), Instant::now());
+        let steps = [
+            (0, false, false),
+            (1, true, false),
+            (10, false, false),
+            (20, true, false),
+            (31, true, true),
+            (40, false, true),
+            (61, false, false),
+            (62, true, false),
+        ];
+        for (second, is_at_end, lasts) in steps {
+            let now = began + Duration::from_secs(second);
+            assert_eq!(upkeep.lasts(is_at_end, now, Duration::from_secs(30)), lasts, "{second}");
+        }
+    }
 
     /// A batch of listens that the broker took at these times.
     fn batch(appended_ms: &[i64]) -> EventBatch {

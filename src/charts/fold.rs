@@ -42,10 +42,15 @@ pub(super) struct PartitionState {
     pub(super) end: i64,
     /// Highest event time seen, ms.
     pub(super) clock: Option<i64>,
+    /// The same of times that had come when their records were appended, as far as Kafka's timestamps tell: panes are dropped by
+    /// this one, for one event of a wrong clock ahead must cost its partition no pane that answers are made of.
+    pub(super) reached: Option<i64>,
     pub(super) panes: Panes,
     pub(super) counters: Counters,
     /// Wall-clock knowledge from outside: the partition does not hold back the watermark. Not part of the fold.
     pub(super) idle: bool,
+    /// From outside, too: partitions that are ahead of it wait. Not part of the fold.
+    pub(super) awaited: bool,
     /// Answers lack a part of it, for it is being rebuilt. Not part of the fold.
     pub(super) partial: bool,
     /// Panes before this minute were shrunk: few rows are still to come.
@@ -63,6 +68,8 @@ struct Texts<'a> {
 const CHUNK: usize = 512;
 const NOBODY: u32 = u32::MAX;
 const NO_SONG: u32 = u32::MAX;
+/// No time: before every plausible one.
+const NEVER: i64 = i64::MIN;
 
 /// A row that counts.
 struct Row {
@@ -70,8 +77,8 @@ struct Row {
     row: usize,
     ts: i64,
     late: bool,
-    /// The clock enters a minute with this row.
-    enters: bool,
+    /// What [`PartitionState::reached`] is, where it enters a minute with this row; else [`NEVER`].
+    enters: i64,
     user: u32,
     combination: u32,
     song: u32,
@@ -79,12 +86,12 @@ struct Row {
 
 impl PartitionState {
     pub(super) fn starting_at(end: i64) -> Self {
-        Self { end, sealed: i64::MIN, ..Self::default() }
+        Self { end, awaited: true, sealed: i64::MIN, ..Self::default() }
     }
 
-    /// The oldest minute whose pane is kept; none before the clock's first row.
+    /// The oldest minute whose pane is kept; none before the first row.
     pub(super) fn first_kept(&self, settings: &ChartSettings) -> Option<i64> {
-        self.clock.map(|clock| minute_of(clock - settings.span()))
+        self.reached.map(|reached| minute_of(reached - settings.span()))
     }
 
     /// Folds `rows` of a batch in. They must be the next ones by offset.
@@ -134,25 +141,23 @@ impl PartitionState {
         counted: &mut Vec<Row>,
     ) {
         let mut first_kept = self.first_kept(settings).unwrap_or(i64::MIN);
+        let (mut clock, mut reached) = (self.clock.unwrap_or(NEVER), self.reached.unwrap_or(NEVER));
         for row in rows {
-            let ts = activity.ts[row];
-            if is_future(settings, ts, activity.timestamps[row]) {
+            let (ts, appended) = (activity.ts[row], activity.timestamps[row]);
+            if is_future(settings, ts, appended) {
                 self.counters.future += 1;
                 continue;
             }
-            let (minute, mut enters) = (minute_of(ts), false);
-            let clock = match self.clock {
-                Some(clock) if ts <= clock => clock,
-                before => {
-                    enters = before.is_none_or(|before| minute_of(before) != minute);
-                    if enters {
-                        first_kept = minute_of(ts - settings.span());
-                    }
-                    self.clock = Some(ts);
-                    ts
+            clock = clock.max(ts);
+            let had_come = if appended >= 0 { ts.min(appended) } else { ts };
+            let mut enters = NEVER;
+            if had_come > reached {
+                if reached == NEVER || minute_of(reached) != minute_of(had_come) {
+                    (enters, first_kept) = (had_come, minute_of(had_come - settings.span()));
                 }
-            };
-            if minute < first_kept {
+                reached = had_come;
+            }
+            if minute_of(ts) < first_kept {
                 self.counters.too_old += 1;
                 continue;
             }
@@ -160,12 +165,15 @@ impl PartitionState {
             self.counters.late += u64::from(late);
             counted.push(Row { row, ts, late, enters, user: NOBODY, combination: 0, song: NO_SONG });
         }
+        if reached != NEVER {
+            (self.clock, self.reached) = (Some(clock), Some(reached));
+        }
     }
 
-    /// The clock enters the minute of `ts`: drops and shrinks what falls behind.
-    fn enter_minute(&mut self, settings: &ChartSettings, ts: i64) {
-        self.panes.drop_before(minute_of(ts - settings.span()));
-        let seal = minute_of(ts - settings.lateness);
+    /// [`PartitionState::reached`] enters a minute: drops and shrinks what falls behind.
+    fn enter_minute(&mut self, settings: &ChartSettings, reached: i64) {
+        self.panes.drop_before(minute_of(reached - settings.span()));
+        let seal = minute_of(reached - settings.lateness);
         for pane in self.panes.between_mut(&(self.sealed..seal)) {
             pane.shrink();
         }
@@ -174,8 +182,8 @@ impl PartitionState {
 
     #[inline]
     fn count(&mut self, settings: &ChartSettings, tables: &mut Tables, row: &Row) {
-        if row.enters {
-            self.enter_minute(settings, row.ts);
+        if row.enters != NEVER {
+            self.enter_minute(settings, row.enters);
         }
         let minute = minute_of(row.ts);
         let pane = self.panes.at(minute);

@@ -64,7 +64,7 @@ impl Charts {
             at,
             watermark: self.watermark().map(TimeMs),
             revision: self.revision(&minutes, |kind| kind == EventKind::Listen),
-            partitions: self.coverage(),
+            partitions: self.coverage(panes.as_ref()),
             plays: total(plays),
             previous,
             trend: steps.answer(),

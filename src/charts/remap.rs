@@ -16,7 +16,7 @@ pub(super) struct Remaps {
 }
 
 /// Fewer remaps than this are not worth a purge.
-const MIN_PURGE: usize = 64;
+const MIN_PURGE: usize = 8;
 
 #[derive(Debug)]
 struct Remap {
@@ -37,7 +37,7 @@ impl Remaps {
     }
 
     /// To be called before the first [`Remaps::prepare`] of a batch: drops what is gone once there are twice as many as
-    /// were left the last time, for decoders start dictionaries anew.
+    /// were left the last time, for decoders start dictionaries anew. A remap may be as large as a catalogue.
     pub(super) fn begin(&mut self) {
         if self.known.len() >= self.purge_at.max(MIN_PURGE) {
             self.purge();

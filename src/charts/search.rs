@@ -77,6 +77,8 @@ fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for char in bare {
         match char {
+            // At the end of a word; in capitals it is the other one.
+            'ς' => folded.push('σ'),
             'ø' => folded.push('o'),
             'đ' | 'ð' => folded.push('d'),
             'ł' => folded.push('l'),
@@ -106,6 +108,8 @@ mod tests {
     fn case_and_accents_do_not_count() {
         for (text, folded) in [
             ("Björk", "bjork"),
+            ("Οδυσσεύς", "οδυσσευσ"),
+            ("ΟΔΥΣΣΕΥΣ", "οδυσσευσ"),
             ("MØ", "mo"),
             ("Sigur Rós", "sigur ros"),
             ("STRAẞE", "strasse"),

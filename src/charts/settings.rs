@@ -30,13 +30,16 @@ impl Default for ChartSettings {
 }
 
 impl ChartSettings {
-    /// How far behind a partition's clock rows can still be of a pane that is kept, ms.
+    /// How far behind a partition's clock rows can still be of a pane that is kept, ms: the clock may be ahead of all that its records'
+    /// Kafka timestamps bear out, by which panes are kept.
     pub fn reach(&self) -> i64 {
-        self.span().saturating_add(MINUTE_MS)
+        self.span().saturating_add(self.future_limit).saturating_add(MINUTE_MS)
     }
 
-    /// How far behind a partition's clock its oldest kept pane may end, ms.
+    /// How far behind what a partition has reached its oldest kept pane may end, ms.
     pub(super) fn span(&self) -> i64 {
-        self.lateness.saturating_add(self.retention).saturating_add(self.max_ahead)
+        let span = self.lateness.saturating_add(self.retention).saturating_add(self.max_ahead);
+        // Whole minutes: panes are dropped when a minute begins.
+        span.saturating_add(MINUTE_MS - 1) / MINUTE_MS * MINUTE_MS
     }
 }

@@ -18,7 +18,9 @@ use super::settings::ChartSettings;
 use super::window::{PLAUSIBLE, minute_of};
 
 const MAGIC: &[u8; 8] = b"BLYCHART";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The format before, which did not tell what a partition had reached: it kept panes by its clock.
+const BY_CLOCK: u32 = 1;
 const HEADER: usize = 8 + 4 + 8 + 8;
 /// Where what the checksum covers begins: the body's length.
 const CHECKED: usize = HEADER - 8;
@@ -64,6 +66,7 @@ pub(super) fn write(
     body.signed(state.end);
     body.unsigned(u64::from(state.clock.is_some()));
     body.signed(state.clock.unwrap_or(0));
+    body.signed(state.reached.unwrap_or(0));
     let Counters { rows, late, too_old, future } = state.counters;
     [rows, late, too_old, future].into_iter().for_each(|count| body.unsigned(count));
     state.panes.iter_mut().for_each(Pane::settle);
@@ -108,7 +111,8 @@ impl Packer {
     }
 }
 
-fn open(bytes: &[u8]) -> Result<Vec<u8>, SnapshotError> {
+/// The body and the format.
+fn open(bytes: &[u8]) -> Result<(Vec<u8>, u32), SnapshotError> {
     let too_short = SnapshotError::Damaged("it is cut short");
     if bytes.len() < HEADER {
         return Err(too_short);
@@ -120,8 +124,9 @@ fn open(bytes: &[u8]) -> Result<Vec<u8>, SnapshotError> {
     if magic != MAGIC {
         return Err(SnapshotError::Damaged("it does not begin as a snapshot does"));
     }
-    if u32::from_le_bytes(*version) != VERSION {
-        return Err(SnapshotError::Version { found: u32::from_le_bytes(*version) });
+    let version = u32::from_le_bytes(*version);
+    if ![BY_CLOCK, VERSION].contains(&version) {
+        return Err(SnapshotError::Version { found: version });
     }
     if u64::from_le_bytes(*checksum) != XxHash3_64::oneshot(checked) {
         return Err(SnapshotError::Damaged("its checksum does not fit"));
@@ -135,7 +140,7 @@ fn open(bytes: &[u8]) -> Result<Vec<u8>, SnapshotError> {
     if body.len() as u64 != length {
         return Err(SnapshotError::Damaged("its length does not fit"));
     }
-    Ok(body)
+    Ok((body, version))
 }
 
 /// The state that `bytes` hold, its names added to `tables`.
@@ -146,7 +151,7 @@ pub(super) fn read(
     bytes: &[u8],
 ) -> Result<PartitionState, SnapshotError> {
     let malformed = SnapshotError::Damaged("its body is malformed");
-    let body = open(bytes)?;
+    let (body, version) = open(bytes)?;
     let mut body = Reader::new(&body);
     let found = read_source(&mut body).ok_or(malformed.clone())?;
     let mut expected = Writer::default();
@@ -158,7 +163,7 @@ pub(super) fn read(
     if under != *settings {
         return Err(SnapshotError::OtherSettings);
     }
-    let state = read_state(&mut body, settings, tables).ok_or(malformed.clone())?;
+    let state = read_state(&mut body, version, settings, tables).ok_or(malformed.clone())?;
     if body.is_at_end() { Ok(state) } else { Err(malformed) }
 }
 
@@ -317,15 +322,21 @@ impl Names {
 
 fn read_state(
     body: &mut Reader<'_>,
+    version: u32,
     settings: &ChartSettings,
     tables: &mut Tables,
 ) -> Option<PartitionState> {
     let mut state = PartitionState::starting_at(body.signed()?);
     let has_clock = body.unsigned()? == 1;
     let clock = body.signed()?;
-    state.clock = has_clock.then_some(clock).filter(|clock| PLAUSIBLE.contains(clock));
-    if has_clock && state.clock.is_none() {
-        return None;
+    let reached = if version == BY_CLOCK { clock } else { body.signed()? };
+    if has_clock {
+        // What moves the clock is no further ahead of what was reached.
+        let ahead = clock.checked_sub(reached)?;
+        if !PLAUSIBLE.contains(&clock) || !(0..=settings.future_limit).contains(&ahead) {
+            return None;
+        }
+        (state.clock, state.reached) = (Some(clock), Some(reached));
     }
     state.counters = Counters {
         rows: body.unsigned()?,

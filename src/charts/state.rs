@@ -1,6 +1,7 @@
 //! All partitions of one instance: who holds which offsets, the watermark, and the shared interners.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::schemas::Source;
@@ -141,6 +142,14 @@ impl Charts {
         }
     }
 
+    /// Tells whether others are to wait for a partition that is behind them in event time. Waiting for one that has long been counted to
+    /// its log's end, or is being rebuilt, gains nothing.
+    pub fn set_awaited(&mut self, source: &Source, awaited: bool) {
+        if let Some(state) = self.partitions.get_mut(source) {
+            state.awaited = awaited;
+        }
+    }
+
     /// Tells whether a partition lacks a part of what it should hold; then [`Coverage::covered`] does not count it.
     pub fn set_partial(&mut self, source: &Source, partial: bool) {
         if let Some(state) = self.partitions.get_mut(source) {
@@ -174,11 +183,12 @@ impl Charts {
     }
 
     /// How far, in ms of event time, a partition's clock, or now, if that is before it, is ahead of the slowest live partition that
-    /// has one; none if it is not assigned or has seen nothing. The slowest is never ahead, so pausing by this never stops all.
-    pub fn ahead_of_watermark(&self, source: &Source) -> Option<i64> {
+    /// has one and is awaited (see [`Charts::set_awaited`]); none if it is not assigned or has seen nothing. The slowest is never ahead, so pausing by
+    /// this never stops all.
+    pub fn ahead_of_slowest(&self, source: &Source) -> Option<i64> {
         let clock = self.partitions.get(source)?.clock?;
-        let live = self.partitions.values().filter(|state| !state.idle);
-        let slowest = live.filter_map(|state| state.clock).min().unwrap_or(clock);
+        let awaited = self.partitions.values().filter(|state| state.awaited && !state.idle);
+        let slowest = awaited.filter_map(|state| state.clock).min().unwrap_or(clock);
         Some((clock.min(self.now) - slowest).max(0))
     }
 
@@ -212,9 +222,14 @@ impl Charts {
         Ok(end)
     }
 
-    pub(super) fn coverage(&self) -> Coverage {
+    /// How many partitions an answer over `panes` holds whole: not one that still lacks a part, nor one that keeps no pane so old.
+    pub(super) fn coverage(&self, panes: Option<&Range<i64>>) -> Coverage {
         let held = self.partitions.len();
-        let covered = self.partitions.values().filter(|state| !state.partial).count();
+        let keeps = |state: &PartitionState| match (panes, state.first_kept(&self.settings)) {
+            (Some(panes), Some(first)) => first <= panes.start,
+            _ => true,
+        };
+        let covered = self.partitions.values().filter(|state| !state.partial && keeps(state)).count();
         Coverage { covered, total: self.topics.values().sum::<usize>().max(held) }
     }
 

@@ -45,7 +45,7 @@ impl Charts {
             at,
             watermark: self.watermark().map(TimeMs),
             revision: self.revision(&minutes, |_| true),
-            partitions: self.coverage(),
+            partitions: self.coverage(panes.as_ref()),
             users: active.users.len() as u64,
             groups: by.map(|by| self.groups(by, &active)),
             details,

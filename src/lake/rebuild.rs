@@ -23,11 +23,9 @@ pub async fn newest_snapshot(
     store: &dyn Store,
     chain: &ChainKey,
     until: i64,
-) -> Result<Option<Bytes>, StoreError> {
-    match list_snapshots(store, chain, until).await?.last() {
-        Some(newest) => store.read(&newest.name).await,
-        None => Ok(None),
-    }
+) -> Result<Option<(String, Bytes)>, StoreError> {
+    let Some(newest) = list_snapshots(store, chain, until).await?.pop() else { return Ok(None) };
+    Ok(store.read(&newest.name).await?.map(|snapshot| (newest.name, snapshot)))
 }
 
 /// How far back entries are wanted where there is no state to begin with, newest first.

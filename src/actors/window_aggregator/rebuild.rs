@@ -88,7 +88,13 @@ impl Rebuild {
     async fn replay(&self) -> Result<i64, Trouble> {
         let (key, receipted) = (ChainKey::from(&*self.source), self.receipted);
         let from = match self.snapshot(&key).await.map_err(ChainError::from)? {
-            Some(snapshot) => self.begin(Some(snapshot), 0).await?,
+            Some((name, snapshot)) => {
+                let from = self.begin(Some(snapshot), 0).await?;
+                if from.is_none() && !self.ticket.is_void() {
+                    self.discard(&name).await;
+                }
+                from
+            }
             None => None,
         };
         if self.ticket.is_void() {
@@ -123,13 +129,22 @@ impl Rebuild {
 
     /// The newest snapshot of what is in the lake: what lies beyond it may be gone from the log by now. One that cannot be had is done
     /// without: the lake has it all.
-    async fn snapshot(&self, chain: &ChainKey) -> Result<Option<bytes::Bytes>, StoreError> {
+    async fn snapshot(&self, chain: &ChainKey) -> Result<Option<(String, bytes::Bytes)>, StoreError> {
         match newest_snapshot(&*self.store, chain, self.receipted).await {
             Err(error) if !error.is_transient() => {
                 tracing::warn!(%chain, %error, "no snapshot; the lake is read instead");
                 Ok(None)
             }
             found => found,
+        }
+    }
+
+    /// Drops a snapshot that was refused, where the store may: the next one of a partition in which nothing happens has its name.
+    async fn discard(&self, name: &str) {
+        if self.store.may_discard()
+            && let Err(error) = self.store.discard(name).await
+        {
+            tracing::debug!(name, %error, "a snapshot that is of no use stays");
         }
     }
 

@@ -105,11 +105,11 @@ fn a_wrong_clock_shows_no_time_that_is_still_to_come() {
     let slow = source(EventKind::Listen, 1);
     charts.assign(&slow, 0);
     fold(&mut charts, &slow, vec![listen(NOON - HOUR, 3, "a", "z")]);
-    assert_eq!(charts.ahead_of_watermark(&fast), Some(21 * HOUR));
+    assert_eq!(charts.ahead_of_slowest(&fast), Some(21 * HOUR));
     let now = NOON + MINUTE / 2;
     charts.set_now(now);
-    assert_eq!(charts.ahead_of_watermark(&fast), Some(now - (NOON - HOUR)));
-    assert_eq!(charts.ahead_of_watermark(&slow), Some(0));
+    assert_eq!(charts.ahead_of_slowest(&fast), Some(now - (NOON - HOUR)));
+    assert_eq!(charts.ahead_of_slowest(&slow), Some(0));
     let live = charts.top_songs(Window::Sliding5m, At::Live, 9);
     assert_eq!(live.window.end.map(|end| end.0), Some(NOON + MINUTE));
     assert_eq!(live.songs.iter().map(|row| &*row.song).collect::<Vec<_>>(), ["x"]);
@@ -121,6 +121,58 @@ fn a_wrong_clock_shows_no_time_that_is_still_to_come() {
     assert_eq!(charts.watermark(), Some(now - lateness));
     charts.set_now(now + HOUR);
     assert_eq!(charts.watermark(), Some(now + HOUR - lateness));
+}
+
+/// A device that sends its local time as UTC: one event of it costs no window.
+#[test]
+fn a_clock_ahead_drops_no_pane_that_is_asked_for() {
+    let at = |ts, appended, song: &str| Row { timestamp: appended, ..listen(ts, 1, "a", song) };
+    let settings = ChartSettings::default();
+    let oldest = NOON - settings.retention - settings.max_ahead;
+    let (mut charts, source) = charts_of(vec![at(oldest, oldest, "old"), at(NOON, NOON, "now")]);
+    charts.set_now(NOON);
+    let previous = |charts: &Charts| charts.top_songs(Window::Sliding24h, At::Live, 1).previous.is_some();
+    assert!(previous(&charts));
+    fold(&mut charts, &source, vec![at(NOON + 14 * HOUR, NOON, "ahead")]);
+    assert!(previous(&charts));
+    fold(&mut charts, &source, vec![at(oldest, NOON, "old")]);
+    assert_eq!(charts.counters(&source).unwrap().too_old, 0);
+    let restored = charts.snapshot(&source).unwrap();
+    assert_eq!(charts.restore(&source, &restored), Ok(charts.end(&source).unwrap()));
+    charts.set_now(NOON);
+    assert!(previous(&charts));
+}
+
+#[test]
+fn a_partition_that_dropped_a_part_of_the_window_does_not_count_as_covered() {
+    let (mut charts, fast) = charts_of(vec![listen(NOON, 1, "a", "x")]);
+    let slow = source(EventKind::Listen, 1);
+    charts.assign(&slow, 0);
+    fold(&mut charts, &slow, vec![listen(NOON, 2, "a", "x")]);
+    let covered = |charts: &Charts| {
+        let songs = charts.top_songs(Window::Day, At::Closed, 1);
+        let users = charts.active_users(Window::Day, At::Closed, None);
+        assert_eq!(songs.partitions, users.partitions);
+        songs.partitions.covered
+    };
+    assert_eq!(covered(&charts), 2);
+    fold(&mut charts, &fast, vec![listen(NOON + 80 * HOUR, 1, "a", "y")]);
+    assert_eq!(covered(&charts), 1);
+}
+
+#[test]
+fn nobody_waits_for_a_partition_that_has_nothing_more() {
+    let (mut charts, fast) = charts_of(vec![listen(NOON, 1, "a", "x")]);
+    let slow = source(EventKind::Listen, 1);
+    charts.assign(&slow, 0);
+    fold(&mut charts, &slow, vec![listen(NOON - 9 * HOUR, 1, "a", "x")]);
+    assert_eq!(charts.ahead_of_slowest(&fast), Some(9 * HOUR));
+    let watermark = charts.watermark();
+    charts.set_awaited(&slow, false);
+    assert_eq!(charts.ahead_of_slowest(&fast), Some(0));
+    assert_eq!(charts.watermark(), watermark);
+    charts.set_awaited(&slow, true);
+    assert_eq!(charts.ahead_of_slowest(&fast), Some(9 * HOUR));
 }
 
 #[test]
@@ -167,10 +219,10 @@ fn an_idle_partition_holds_back_nothing_and_takes_nothing_back() {
     charts.set_idle(&slow, false);
     fold(&mut charts, &slow, vec![listen(NOON - HOUR, 1, "a", "x")]);
     assert_eq!(charts.watermark(), Some(NOON - lateness));
-    assert_eq!(charts.ahead_of_watermark(&fast), Some(HOUR));
-    assert_eq!(charts.ahead_of_watermark(&slow), Some(0));
+    assert_eq!(charts.ahead_of_slowest(&fast), Some(HOUR));
+    assert_eq!(charts.ahead_of_slowest(&slow), Some(0));
     charts.set_idle(&slow, true);
-    assert_eq!(charts.ahead_of_watermark(&fast), Some(0));
+    assert_eq!(charts.ahead_of_slowest(&fast), Some(0));
     charts.set_idle(&fast, true);
     assert_eq!(charts.watermark(), Some(NOON - lateness));
 }
@@ -300,8 +352,8 @@ fn a_snapshot_is_refused_elsewhere() {
     let mut different = Charts::new(ChartSettings { lateness: 0, ..ChartSettings::default() });
     assert_eq!(different.restore(&source, &bytes), Err(SnapshotError::OtherSettings));
     let mut newer = bytes.clone();
-    newer[8] = 2;
-    assert_eq!(same.restore(&source, &newer), Err(SnapshotError::Version { found: 2 }));
+    newer[8] = 9;
+    assert_eq!(same.restore(&source, &newer), Err(SnapshotError::Version { found: 9 }));
     assert_eq!(same.restore(&source, &bytes), Ok(1));
 }
 

@@ -64,23 +64,25 @@ impl<'a> Oracle<'a> {
     fn add_partition(&mut self, settings: &ChartSettings, source: &Source, log: &'a [Row]) -> Option<i64> {
         let kept_behind = settings.lateness + settings.retention + settings.max_ahead;
         let is_future = |row: &Row| row.timestamp >= 0 && row.ts - row.timestamp > settings.future_limit;
+        let had_come = |row: &Row| if row.timestamp >= 0 { row.ts.min(row.timestamp) } else { row.ts };
         let mut counted = Vec::new();
-        let mut clock = None;
+        let (mut clock, mut reached) = (None, None);
         for row in log {
             if is_future(row) {
                 self.future += 1;
                 continue;
             }
             clock = clock.max(Some(row.ts));
+            reached = reached.max(Some(had_come(row)));
             let now = clock.unwrap();
-            if row.ts.div_euclid(MINUTE) < (now - kept_behind).div_euclid(MINUTE) {
+            if row.ts.div_euclid(MINUTE) < (reached.unwrap() - kept_behind).div_euclid(MINUTE) {
                 self.too_old += 1;
                 continue;
             }
             counted.push(Counted { kind: source.kind, row, late: row.ts < now - settings.lateness });
         }
-        if let Some(clock) = clock {
-            let first = (clock - kept_behind).div_euclid(MINUTE);
+        if let Some(reached) = reached {
+            let first = (reached - kept_behind).div_euclid(MINUTE);
             counted.retain(|counted| counted.row.ts.div_euclid(MINUTE) >= first);
             self.first_kept = self.first_kept.max(first * MINUTE);
         }
