@@ -68,6 +68,7 @@ fn write(pending: &Pending, source: &Source, end: i64, records: &[(i64, u64)]) {
         previous_start: (pending.start() > 0).then_some(0),
         clock_ms: range.clock(None, 86_400_000),
         watermark: None,
+        decoding: None,
         schema_version: SCHEMA_VERSION,
         code_version: String::new(),
         writer: String::new(),

@@ -15,10 +15,10 @@ use super::log::KafkaLog;
 use super::native::headers;
 use super::poller::GroupContext;
 use super::{Log, LogError, TopicPartition};
-use crate::lake::ledger::{Decision, LogView};
+use crate::lake::ledger::{Decision, Hex64, LogView};
 use crate::lake::pending::Range;
 use crate::lake::verify::{Chunk, Held, LogFailure, LogRange, LogRecord, RetainedLog};
-use crate::schemas::decode::Privacy;
+use crate::schemas::decode::{Privacy, decoding_id};
 use crate::schemas::{Decoder, RawRecord, Source, record_hash};
 
 /// Records of one chunk at most; what they hold is 16 bytes each.
@@ -49,14 +49,14 @@ impl std::fmt::Debug for KafkaRetained {
 
 impl KafkaRetained {
     /// A reader with the group consumer's settings `consumer`, which never joins the group; `admin` names the brokers
-    /// for administrative questions.
+    /// for administrative questions, whose answers are waited for as long as `timeout`.
     ///
     /// # Errors
     /// Settings that librdkafka refuses.
-    pub fn new(consumer: &ClientConfig, admin: &ClientConfig) -> anyhow::Result<Self> {
+    pub fn new(consumer: &ClientConfig, admin: &ClientConfig, timeout: Duration) -> anyhow::Result<Self> {
         let consumer: Arc<BaseConsumer<GroupContext>> =
             Arc::new(consumer.create_with_context(GroupContext::default())?);
-        let log = KafkaLog::new(Arc::clone(&consumer), admin)?;
+        let log = KafkaLog::new(Arc::clone(&consumer), admin, timeout)?;
         Ok(Self { consumer, log, reading: None })
     }
 }
@@ -188,6 +188,10 @@ impl KafkaRanges {
 
 #[async_trait]
 impl LogRange for KafkaRanges {
+    fn decoding(&self) -> Hex64 {
+        Hex64(decoding_id(self.repair, &self.privacy))
+    }
+
     async fn range(&mut self, decision: &Decision) -> Result<Held, LogFailure> {
         let view = self.retained.view(&decision.topic, decision.partition).await?;
         let range = if view.start > decision.start || view.end < decision.end {

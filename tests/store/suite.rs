@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beatlytica::lake::store::{
-    Created, GcsSettings, GcsStore, LocalStore, ObjectMeta, Store, StoreOpenError, list_all, open,
+    Access, Created, GcsSettings, GcsStore, LocalStore, ObjectMeta, Store, StoreOpenError, list_all, open,
 };
 use bytes::Bytes;
 use futures::future::join_all;
@@ -175,15 +175,36 @@ async fn takes_large_and_empty_objects(store: AnyStore) {
 async fn opens_what_the_setting_names() {
     let root = tempfile::tempdir().unwrap();
     let gcs = GcsSettings::default();
-    let local = open(&format!("file://{}/lake", root.path().display()), &gcs, &Arc::default()).await.unwrap();
+    let local = open(&format!("file://{}/lake", root.path().display()), Access::Write, &gcs, &Arc::default())
+        .await
+        .unwrap();
     local.create("x/y", Bytes::from_static(b"1")).await.unwrap();
     assert_eq!(std::fs::read(root.path().join("lake/x/y")).unwrap(), b"1");
 
     let fake = FakeGcs::start().await;
     let gcs = GcsSettings { endpoint: Some(fake.endpoint()), ..gcs };
-    let bucket = open(&format!("gs://{BUCKET}/pre"), &gcs, &Arc::default()).await.unwrap();
+    let bucket = open(&format!("gs://{BUCKET}/pre"), Access::Write, &gcs, &Arc::default()).await.unwrap();
     bucket.create("x/y", Bytes::from_static(b"1")).await.unwrap();
     assert_eq!(fake.names(), ["pre/x/y"]);
+}
+
+#[tokio::test]
+async fn what_is_opened_to_be_read_is_left_as_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    let url = |folder: &str| format!("file://{}/{folder}", root.path().display());
+    let (gcs, tally) = (GcsSettings::default(), Arc::default());
+    let error = open(&url("nowhere"), Access::Read, &gcs, &tally).await.unwrap_err();
+    assert!(matches!(error, StoreOpenError::Folder { .. }), "{error}");
+    assert!(!root.path().join("nowhere").exists());
+    std::fs::create_dir_all(root.path().join("copy/x")).unwrap();
+    std::fs::write(root.path().join("copy/x/y"), b"1").unwrap();
+    let copy = open(&url("copy"), Access::Read, &gcs, &tally).await.unwrap();
+    assert_eq!(copy.read("x/y").await.unwrap(), Some(Bytes::from_static(b"1")));
+    let there: Vec<_> = std::fs::read_dir(root.path().join("copy"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(there, ["x"]);
 }
 
 #[test]
@@ -211,12 +232,12 @@ async fn two_openers_of_a_folder_agree_on_one_winner() {
 async fn says_why_it_cannot_open() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let url = format!("file://{}", file.path().display());
-    let error = open(&url, &GcsSettings::default(), &Arc::default()).await.unwrap_err();
+    let error = open(&url, Access::Write, &GcsSettings::default(), &Arc::default()).await.unwrap_err();
     assert!(matches!(error, StoreOpenError::Folder { .. }), "{error}");
     let gcs = GcsSettings { endpoint: Some("localhost:4443".into()), ..GcsSettings::default() };
-    let error = open("gs://bucket/x", &gcs, &Arc::default()).await.unwrap_err().to_string();
+    let error = open("gs://bucket/x", Access::Write, &gcs, &Arc::default()).await.unwrap_err().to_string();
     assert!(error.contains("gcs.endpoint") && error.contains("http://127.0.0.1"), "{error}");
     let gcs = GcsSettings { credentials: Some("/nowhere/key.json".into()), ..GcsSettings::default() };
-    let error = open("gs://bucket/x", &gcs, &Arc::default()).await.unwrap_err().to_string();
+    let error = open("gs://bucket/x", Access::Write, &gcs, &Arc::default()).await.unwrap_err().to_string();
     assert!(error.contains("/nowhere/key.json") && error.contains("gcs.credentials"), "{error}");
 }

@@ -133,6 +133,7 @@ impl Chain {
             previous_start: previous.map(|decision| decision.start),
             clock_ms: previous.and_then(|decision| decision.clock_ms),
             watermark: previous.and_then(|decision| decision.watermark),
+            decoding: None,
             schema_version: SCHEMA_VERSION,
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
             writer: self.writer.clone(),

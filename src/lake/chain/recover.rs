@@ -6,7 +6,7 @@ use super::scan::last_index;
 use super::{Chain, ChainError, Decided};
 use crate::lake::layout::Name;
 use crate::lake::ledger::{
-    Decision, EntryKind, Fingerprint, LedgerError, LogView, Receipt, RecoveryPlan, plan_recovery,
+    Decision, EntryKind, Fingerprint, LedgerError, LogView, Receipt, RecoveryPlan, check_table, plan_recovery,
 };
 
 /// Entries that are read one after the other before a listing is tried instead.
@@ -80,6 +80,9 @@ impl Chain {
             let receipt = self.receipt_of_head(head.as_ref()).await?;
             let log = log().await.map_err(ChainError::Log)?;
             self.check_identity(log.cluster_id.as_deref(), log.topic_id.as_deref())?;
+            if let Some(head) = &head {
+                check_table(head, self.table)?;
+            }
             let state = head.as_ref().map(|head| (head, receipt.is_some()));
             let found = |head_end, unfinished| Recovered {
                 fingerprint: retained_fingerprint(head.as_ref(), &log),

@@ -132,6 +132,10 @@ pub struct Decision {
     pub clock_ms: Option<i64>,
     /// Watermark when it was decided, ms since 1970 UTC; none before there was one.
     pub watermark: Option<i64>,
+    /// Stands for the settings under which its records were decoded, see [`crate::schemas::decode::decoding_id`]; none in gaps, closing
+    /// entries, and what older programs decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<Hex64>,
     /// Schema of the objects, see [`super::SCHEMA_VERSION`].
     pub schema_version: u32,
     /// Version of the program that decided.

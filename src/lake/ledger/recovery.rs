@@ -112,7 +112,8 @@ pub fn check_log_end(chain: &ChainKey, head_end: i64, log_end: i64) -> Result<()
     Ok(())
 }
 
-/// Refuses another cluster or topic than the epoch's, as far as both sides know theirs.
+/// Refuses another cluster or topic than the epoch's, as far as both sides know theirs. No two topics share an id: where it is the same,
+/// the cluster may have been given another one.
 ///
 /// # Errors
 /// [`Refusal::TopicRecreated`].
@@ -123,6 +124,9 @@ pub fn check_identity(
     cluster_id: Option<&str>,
     topic_id: Option<&str>,
 ) -> Result<(), Refusal> {
+    if topic_id.is_some() && record.topic_id.as_deref() == topic_id {
+        return Ok(());
+    }
     let pairs = [
         ("cluster id", record.cluster_id.as_deref(), cluster_id),
         ("topic id", record.topic_id.as_deref(), topic_id),
@@ -155,7 +159,7 @@ pub fn check_schema_version(decision: &Decision) -> Result<(), Refusal> {
     })
 }
 
-/// Refuses to finish another table's decision: the objects would hold other columns than their readers expect, and lack counts.
+/// Refuses to go on with another table's chain: the objects would hold other columns than their readers expect, and lack counts.
 ///
 /// # Errors
 /// [`Refusal::OtherTable`].

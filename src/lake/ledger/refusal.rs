@@ -118,10 +118,10 @@ pub enum Refusal {
         /// The setting as found.
         policy: Box<str>,
     },
-    /// An unfinished decision is of another table.
+    /// The chain is of another table.
     #[error(
-        "{chain}: the entry at offset {start} is unfinished and was decided for the table {decided}, but kafka.topics names the \
-         topic for {named}. Put kafka.topics back until the entry is finished"
+        "{chain}: the entry at offset {start} was decided for the table {decided}, but kafka.topics names the topic for {named}. \
+         Put kafka.topics back"
     )]
     OtherTable {
         /// Topic, epoch and partition.

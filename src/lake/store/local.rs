@@ -77,6 +77,14 @@ impl LocalStore {
         Ok(LocalStore { inner: Arc::new(inner), places: Places::new(AT_ONCE) })
     }
 
+    /// The store in `root` as it stands, to be read: nothing is made or removed there, so it may be a copy that nobody can write to.
+    pub fn standing(root: PathBuf) -> Self {
+        let writer = format!("{}-reader", std::process::id());
+        let (written, folders, syncing) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+        let inner = Inner { root, writer, written, folders, syncing };
+        LocalStore { inner: Arc::new(inner), places: Places::new(AT_ONCE) }
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         op: &'static str,
@@ -227,8 +235,18 @@ impl Inner {
     fn sync(&self) -> io::Result<()> {
         let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut touched = std::mem::take(&mut self.lock().touched);
-        let outcome = touched.iter().try_for_each(|folder| File::open(self.root.join(folder))?.sync_all());
+        let mut gone = Vec::new();
+        let outcome = touched.iter().try_for_each(|folder| match File::open(self.root.join(folder)) {
+            // The cache and the markers may be deleted at any time: they must hold up no upload.
+            Err(error) if error.kind() == ErrorKind::NotFound && !is_kept(folder) => {
+                gone.push(folder.clone());
+                Ok(())
+            }
+            opened => opened?.sync_all(),
+        });
+        touched.retain(|folder| !gone.contains(folder));
         let mut folders = self.lock();
+        folders.durable.retain(|folder| !gone.contains(folder));
         match outcome {
             // A folder whose own name was not durable was noted together with its parent.
             Ok(()) => folders.durable.append(&mut touched),
@@ -268,6 +286,11 @@ impl Inner {
             _ => StoreError::Transient { op, name, cause: format!("{root}: {error}") },
         }
     }
+}
+
+/// Whether a folder below the root holds what nobody may delete.
+fn is_kept(folder: &str) -> bool {
+    folder.is_empty() || ["ledger", "lake"].iter().any(|kept| Path::new(folder).starts_with(kept))
 }
 
 /// The folders that `name` is in, its own first, the root last.
@@ -401,17 +424,31 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = LocalStore::open(root.path().into()).unwrap();
         let touched = || -> Vec<String> { store.inner.lock().touched.iter().cloned().collect() };
-        store.create("a/b/c/1", Bytes::new()).await.unwrap();
-        assert_eq!(touched(), ["", "a", "a/b", "a/b/c"]);
+        store.create("lake/b/c/1", Bytes::new()).await.unwrap();
+        assert_eq!(touched(), ["", "lake", "lake/b", "lake/b/c"]);
         store.sync().await.unwrap();
         assert_eq!(touched(), Vec::<String>::new());
-        store.create("a/b/c/2", Bytes::new()).await.unwrap();
-        assert_eq!(touched(), ["a/b/c"]);
-        store.create("a/b/d/1", Bytes::new()).await.unwrap();
-        assert_eq!(touched(), ["a/b", "a/b/c", "a/b/d"]);
-        fs::remove_dir_all(root.path().join("a/b/d")).unwrap();
+        store.create("lake/b/c/2", Bytes::new()).await.unwrap();
+        assert_eq!(touched(), ["lake/b/c"]);
+        store.create("lake/b/d/1", Bytes::new()).await.unwrap();
+        assert_eq!(touched(), ["lake/b", "lake/b/c", "lake/b/d"]);
+        fs::remove_dir_all(root.path().join("lake/b/d")).unwrap();
         assert!(store.sync().await.is_err());
-        assert_eq!(touched(), ["a/b", "a/b/c", "a/b/d"]);
+        assert_eq!(touched(), ["lake/b", "lake/b/c", "lake/b/d"]);
+    }
+
+    #[tokio::test]
+    async fn a_cache_that_was_deleted_holds_nothing_up() {
+        let root = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(root.path().into()).unwrap();
+        for _ in 0..2 {
+            for name in ["state/v1/a/1", "lake/v1/a/1"] {
+                store.create(name, Bytes::new()).await.unwrap();
+            }
+            fs::remove_dir_all(root.path().join("state")).unwrap();
+            store.sync().await.unwrap();
+            assert!(store.inner.lock().touched.is_empty());
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use thiserror::Error;
 pub use gcs::{GcsSettings, GcsStore};
 pub use local::LocalStore;
 pub use metered::{MeteredStore, StoreTally};
-pub use url::{StoreOpenError, StoreUrl, open};
+pub use url::{Access, StoreOpenError, StoreUrl, open};
 
 /// What a store knows of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -102,21 +102,35 @@ fn parse_bucket(rest: &str) -> Result<StoreUrl, String> {
     Ok(StoreUrl::Gcs { bucket: bucket.into(), prefix: prefix.into() })
 }
 
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing is made; a folder must be there.
+    Read,
+    /// A folder is made where it is absent, and must let this user write.
+    Write,
+}
+
 /// Opens the store at `url`. On Google Cloud it signs in first, so that wrong credentials show at once; a token server
 /// that does not answer is left to the operations' own retries, unless nothing but the metadata server was found. Retries
 /// and sign-ins are counted in `tally`.
 ///
 /// # Errors
-/// An address that is none, a folder that cannot be written, credentials that do not work.
+/// An address that is none, a folder that is not there or cannot be written, credentials that do not work.
 pub async fn open(
     url: &str,
+    access: Access,
     gcs: &GcsSettings,
     tally: &Arc<StoreTally>,
 ) -> Result<Arc<dyn Store>, StoreOpenError> {
     match StoreUrl::parse(url)? {
         StoreUrl::Local(path) => {
             let root = path.clone();
-            let opened = tokio::task::spawn_blocking(move || LocalStore::open(root)).await;
+            let opening = move || match access {
+                Access::Read => std::fs::read_dir(&root).map(|_| LocalStore::standing(root)),
+                Access::Write => LocalStore::open(root),
+            };
+            let opened = tokio::task::spawn_blocking(opening).await;
             let folder = |cause: String| StoreOpenError::Folder { path: path.clone(), cause };
             let store = opened
                 .map_err(|error| folder(error.to_string()))?

@@ -1,5 +1,7 @@
 //! Listing a folder tree in the byte order of whole names, without reading more folders than a page needs.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
@@ -47,22 +49,22 @@ impl Walk<'_> {
     /// Sorting a folder's entries with `/` behind the names of folders makes a depth-first walk yield whole names in
     /// byte order: two names first differ within one entry's text, or at the `/` that ends it.
     fn folder(&self, folder: &str, found: &mut Vec<ObjectMeta>) -> io::Result<()> {
-        for (name, file) in self.entries(folder)? {
-            if found.len() >= self.limit {
-                break;
-            }
-            match file {
-                Some(file) if self.wants(&name) => found.push(described(name, &file)),
-                Some(_) => {}
-                None if self.reaches(&name) => self.folder(&name, found)?,
-                None => {}
+        // A folder may hold hundreds of thousands: no more than are wanted are brought into order, or looked at by themselves.
+        let mut entries = BinaryHeap::from(self.entries(folder)?);
+        while found.len() < self.limit
+            && let Some(Reverse(name)) = entries.pop()
+        {
+            if name.ends_with('/') {
+                self.folder(&name, found)?;
+            } else if let Some(file) = absent_is_none(fs::metadata(self.root.join(&name)))? {
+                found.push(described(name, &file));
             }
         }
         Ok(())
     }
 
-    /// Full names in one folder, in order, and what is known of files; folders end in `/`.
-    fn entries(&self, folder: &str) -> io::Result<Vec<(String, Option<Metadata>)>> {
+    /// Full names in one folder, of wanted files and of folders that can hold such; folders end in `/`.
+    fn entries(&self, folder: &str) -> io::Result<Vec<Reverse<String>>> {
         let mut entries = Vec::new();
         let Some(listing) = absent_is_none(fs::read_dir(self.root.join(folder)))? else { return Ok(entries) };
         for entry in listing {
@@ -74,14 +76,16 @@ impl Walk<'_> {
             if folder.is_empty() && own == TEMPORARY {
                 continue;
             }
-            let Some(kind) = absent_is_none(fs::metadata(entry.path()))? else { continue };
-            if kind.is_dir() {
-                entries.push((format!("{folder}{own}/"), None));
-            } else {
-                entries.push((format!("{folder}{own}"), Some(kind)));
+            let Some(mut kind) = absent_is_none(entry.file_type())? else { continue };
+            if kind.is_symlink() {
+                let Some(file) = absent_is_none(fs::metadata(entry.path()))? else { continue };
+                kind = file.file_type();
+            }
+            let name = if kind.is_dir() { format!("{folder}{own}/") } else { format!("{folder}{own}") };
+            if if kind.is_dir() { self.reaches(&name) } else { self.wants(&name) } {
+                entries.push(Reverse(name));
             }
         }
-        entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         Ok(entries)
     }
 

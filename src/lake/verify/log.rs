@@ -89,6 +89,8 @@ pub struct LogReport {
     pub offsets: u64,
     /// Offsets that there were to pass when it began.
     pub total_offsets: u64,
+    /// Topics that no epoch was opened of: not compared.
+    pub unknown: Vec<String>,
 }
 
 /// Compares the newest epochs of `topics` with the log, adding to `report`. `progress` is called after every entry.
@@ -178,7 +180,10 @@ async fn chains_of(
     report: &mut Report,
 ) -> Result<Vec<Found>, LogVerifyError> {
     let mut found = Vec::new();
-    let Some(epoch) = newest_epoch(store, topic).await? else { return Ok(found) };
+    let Some(epoch) = newest_epoch(store, topic).await? else {
+        done.unknown.push(topic.to_owned());
+        return Ok(found);
+    };
     let name = Name::Epoch { topic: topic.to_owned(), epoch }.to_string();
     let body = store.read(&name).await?;
     // A record that is missing or damaged is found by the pass over the ledger.

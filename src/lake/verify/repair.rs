@@ -14,7 +14,9 @@ use crate::lake::codec::{NewObject, ObjectCodec as _, StandingObject};
 use crate::lake::encode::CountTables;
 use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
-use crate::lake::ledger::{Decision, EntryKind, LogView, Receipt, check_finished, check_schema_version};
+use crate::lake::ledger::{
+    Decision, EntryKind, Hex64, LogView, Receipt, check_finished, check_schema_version,
+};
 use crate::lake::parquet::{ParquetCodec, count_objects, counts_of, failed};
 use crate::lake::pending::Range;
 use crate::lake::store::{Created, Store};
@@ -31,6 +33,9 @@ pub struct Held {
 /// The log, as far as repairing needs it.
 #[async_trait]
 pub trait LogRange: Send {
+    /// Stands for the settings under which it decodes, see [`Decision::decoding`].
+    fn decoding(&self) -> Hex64;
+
     /// The decision's records, decoded as the engine decodes them.
     async fn range(&mut self, decision: &Decision) -> Result<Held, LogFailure>;
 }
@@ -169,6 +174,11 @@ impl Entry<'_> {
         let newest = newest_epoch(self.store.as_ref(), &decision.topic).await.map_err(words)?;
         if newest != Some(decision.epoch) {
             return Err("its epoch is closed: no log holds its records any more".to_owned());
+        }
+        if decision.decoding.is_some_and(|decoding| decoding != self.log.decoding()) {
+            return Err("it was decided under another decode.repair, privacy.mode or privacy.key, and what they hide would be in the \
+                        lake for good: repair it with the settings of the engine that decided it, or have that engine finish it"
+                .to_owned());
         }
         let held = self.log.range(decision).await.map_err(|cause| format!("the log: {cause}"))?;
         chain.check_identity(held.log.cluster_id.as_deref(), held.log.topic_id.as_deref()).map_err(words)?;

@@ -56,7 +56,7 @@ mod vocabulary;
 use std::sync::Arc;
 
 pub use hash::record_hash;
-pub use privacy::{PERSONAL, Privacy};
+pub use privacy::{PERSONAL, Privacy, decoding_id};
 pub use reject::REASONS;
 pub use vocabulary::Vocabularies;
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use ring::hmac;
+use twox_hash::XxHash3_64;
 
 /// Columns that a setting can hide.
 pub const PERSONAL: [&str; 4] = ["first_name", "last_name", "zip", "user_agent"];
@@ -68,6 +69,17 @@ impl Privacy {
     }
 }
 
+/// Stands for the settings that say what becomes of a record's texts; tells nothing of a key. It is written into the lake's ledger: it
+/// must never change.
+pub fn decoding_id(repair: bool, privacy: &Privacy) -> u64 {
+    let mode = match privacy {
+        Privacy::Keep => "keep".to_owned(),
+        Privacy::Drop => "drop".to_owned(),
+        Privacy::Hash(_) => format!("hash {}", privacy.stored("beatlytica").unwrap_or_default()),
+    };
+    XxHash3_64::oneshot(format!("repair {repair}, privacy {mode}").as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +94,15 @@ mod tests {
         assert_ne!(stored(b"one"), stored(b"two"));
         assert_eq!(Privacy::Drop.stored("Ada"), None);
         assert!(!format!("{:?}", Privacy::hash(b"one")).contains("one"));
+    }
+
+    #[test]
+    fn other_settings_have_another_id() {
+        let privacies = [Privacy::Keep, Privacy::Drop, Privacy::hash(b"one"), Privacy::hash(b"two")];
+        let ids =
+            privacies.iter().flat_map(|privacy| [true, false].map(|repair| decoding_id(repair, privacy)));
+        let distinct: std::collections::HashSet<u64> = ids.collect();
+        assert_eq!(distinct.len(), 8);
+        assert_eq!(decoding_id(true, &Privacy::hash(b"one")), decoding_id(true, &Privacy::hash(b"one")));
     }
 }

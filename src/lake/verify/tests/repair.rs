@@ -11,7 +11,7 @@ use super::{check, key};
 use crate::lake::ParquetCodec;
 use crate::lake::chain::{open_next_epoch, ready};
 use crate::lake::encoders::Encoders;
-use crate::lake::ledger::{Decision, EntryKind, LogView};
+use crate::lake::ledger::{Decision, EntryKind, Hex64, LogView};
 use crate::lake::pending::Range;
 use crate::lake::store::Store;
 use crate::lake::verify::{Damage, Held, LogFailure, LogRange, Repaired, repair};
@@ -35,6 +35,10 @@ impl Log {
 
 #[async_trait]
 impl LogRange for Log {
+    fn decoding(&self) -> Hex64 {
+        Hex64(1)
+    }
+
     async fn range(&mut self, decision: &Decision) -> Result<Held, LogFailure> {
         self.asked += 1;
         let range = (self.start <= decision.start)
@@ -110,6 +114,23 @@ async fn a_decision_without_receipt_is_finished() {
     let outcome = repaired(&store, &mut Log::from(500)).await;
     assert_eq!(outcome, [Repaired { entry: key(0).entry(90), outcome: Ok(0) }]);
     assert_eq!(check(&store).await.unfinished, []);
+}
+
+#[tokio::test]
+async fn what_was_decided_under_other_settings_is_not_written() {
+    let store = lake().await;
+    let Undone { mut decision, .. } = Undone::on(&store).await;
+    let name = key(0).entry(60);
+    for (decoding, whole) in [(2, false), (1, true)] {
+        decision.decoding = Some(Hex64(decoding));
+        store.map().insert(name.clone(), decision.to_bytes().unwrap());
+        if whole {
+            assert!(repaired(&store, &mut Log::from(60)).await[0].outcome.is_ok());
+        } else {
+            refused(&store, &mut Log::from(60), "under another decode.repair, privacy.mode or privacy.key")
+                .await;
+        }
+    }
 }
 
 /// What is refused leaves the lake as it is; the words say what to do.
