@@ -28,6 +28,7 @@ use url::Url;
 use crate::schemas::EventKind;
 use crate::schemas::decode::Privacy;
 
+pub use layers::VARIABLE_PREFIX;
 pub use secret::Secret;
 pub use units::{format_size, parse_size};
 

@@ -11,6 +11,8 @@ use notify::Notifier;
 pub use verify::{Verdict, VerifyOptions, verify};
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,10 +44,12 @@ use crate::lake::chain::Chain;
 use crate::lake::encoders::Encoders;
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
-use crate::lake::store::{self, MeteredStore, Store, StoreTally};
+use crate::lake::ledger::Hex64;
+use crate::lake::store::{self, Access, MeteredStore, Store, StoreTally};
 use crate::messages::Shutdown;
 use crate::metrics::{Metrics, Watched, publish_charts};
 use crate::progress::draw_reading;
+use crate::schemas::decode::decoding_id;
 use crate::schemas::{Source, Vocabularies};
 use crate::signals::Signals;
 use crate::status::{StatusBoard, now_ms};
@@ -65,14 +69,26 @@ pub struct RunOptions {
     pub progress: bool,
 }
 
-async fn open_store(settings: &Settings, tally: &Arc<StoreTally>) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_store(
+    settings: &Settings,
+    access: Access,
+    tally: &Arc<StoreTally>,
+) -> anyhow::Result<Arc<dyn Store>> {
     let gcs = store::GcsSettings {
         endpoint: settings.gcs.endpoint.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         credentials: settings.gcs.credentials_file.clone(),
         deadline: settings.gcs.deadline,
         ..store::GcsSettings::default()
     };
-    Ok(store::open(settings.lake.url.as_str(), &gcs, tally).await?)
+    Ok(store::open(settings.lake.url.as_str(), access, &gcs, tally).await?)
+}
+
+/// Writes a line to standard output. Whoever reads it no more has enough.
+fn say(line: impl Display) -> io::Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Unique to this run of this process, for the ledger.
@@ -231,6 +247,7 @@ impl Factory for Actors {
             gate: self.gate(source),
             status,
             receipted: aggregator.clone().recipient(),
+            detach: aggregator.clone().recipient(),
             refused: supervisor.clone().recipient(),
             metrics: self.metrics.clone(),
         };
@@ -239,6 +256,7 @@ impl Factory for Actors {
             max_bytes: self.settings.lake.max_batch_bytes,
             future_limit_ms: millis(self.settings.windows.future_limit),
             lateness_ms: millis(self.settings.windows.lateness),
+            decoding: Hex64(decoding_id(self.settings.decode.repair, &self.settings.privacy)),
         };
         let (source, beat) = (Arc::clone(source), Arc::clone(&heartbeat));
         let address = Uploader::start_in_arbiter(self.worker(&source.clone()), move |_| {
@@ -315,7 +333,7 @@ async fn run_in_system(
     beside: Beside,
 ) -> anyhow::Result<()> {
     // Before anything that others can see of the process, for then it may be told to stop.
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     if options.exit_at_end {
         // A partition that was read to its end is not waited for.
         settings.windows.idle_after = Duration::ZERO;
@@ -325,7 +343,11 @@ async fn run_in_system(
     let budget = MemoryBudget::new(settings.memory.budget, Arc::clone(&waker));
     let watched = Watched { board: board.clone(), budget: Some(Arc::clone(&budget)), ..Watched::default() };
     let metrics = Metrics::new(watched.clone())?;
-    let store = open_store(&settings, &watched.store).await?;
+    let store = tokio::select! {
+        store = open_store(&settings, Access::Write, &watched.store) => store?,
+        // There is nothing to be drained yet.
+        () = signals.next() => return Ok(()),
+    };
     let store: Arc<dyn Store> = Arc::new(MeteredStore::new(store, metrics.uploads.clone()));
     let slot = AggregatorSlot::default();
     let topics: Vec<_> = settings.kafka.topics.all().map(|(kind, topic)| (topic.to_owned(), kind)).collect();
@@ -384,7 +406,10 @@ async fn run_in_system(
         let names: Vec<String> = settings.kafka.topics.all().map(|(_, topic)| topic.to_owned()).collect();
         let (poller, consumer) =
             poller::spawn(&config, &names, supervisor.recipient(), Arc::clone(&waker), board.clone())?;
-        let log = wrap_log(Arc::new(KafkaLog::new(consumer, &client_config(&settings.kafka))?));
+        // Who waits for a few answers one after another must not look stuck.
+        let patience = settings.kafka.request_timeout.min(settings.supervisor.stuck_after / 4);
+        let log = KafkaLog::new(consumer, &client_config(&settings.kafka), patience)?;
+        let log = wrap_log(Arc::new(log));
         let feed: Arc<dyn Feed> = Arc::new(poller.clone());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         metrics.encoders.set(i64::try_from(cores).unwrap_or(i64::MAX));

@@ -16,6 +16,15 @@ pub(super) fn completions(shell: Shell) -> io::Result<()> {
 
 pub(super) fn page() -> io::Result<()> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    let mut command = Cli::command();
+    // Their options are nowhere else: there is one page for all.
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for part in command.get_subcommands().filter(|part| part.get_name() != "help") {
+        let part = clap_mangen::Man::new(part.clone());
+        part.render_synopsis_section(&mut page)?;
+        part.render_description_section(&mut page)?;
+        part.render_options_section(&mut page)?;
+    }
     io::stdout().write_all(&page)
 }

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::{ConfigError, Loaded, Override, Settings, load, load_demo};
+use crate::config::{ConfigError, Loaded, Override, Problem, Settings, VARIABLE_PREFIX, load, load_demo};
+use crate::kafka::client;
 use crate::pipeline::{self, DemoOptions, RunOptions, Verdict, VerifyOptions};
 use crate::status::now_ms;
 use args::{Cli, Command, ConfigCommand, DemoArgs, EpochCommand};
@@ -67,8 +68,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Man => manual::page()?,
         Command::Config { command } => {
             let loaded = settings(&cli.settings)?;
-            if command == ConfigCommand::Show {
-                config::show(&loaded)?;
+            match command {
+                ConfigCommand::Show => config::show(&loaded)?,
+                ConfigCommand::Check => check_client(&loaded)?,
             }
         }
         Command::Health { ready } => health::check(&settings(&cli.settings)?.settings.http, ready)?,
@@ -81,7 +83,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
             }
         }
         Command::Replay(replay) => {
-            let loaded = settings_with_log(&cli.settings)?;
+            let loaded = settings_for_kafka(&cli.settings)?;
             replay::replay(&loaded.settings.kafka, &replay)?;
         }
         Command::Simulate(args) => {
@@ -89,7 +91,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
             simulate::simulate(&loaded.settings.kafka, &args)?;
         }
         Command::Run { exit_at_end } => {
-            let loaded = settings_with_log(&cli.settings)?;
+            let loaded = settings_for_kafka(&cli.settings)?;
             crate::descriptors::raise_limit();
             pipeline::run(loaded.settings, RunOptions { exit_at_end, progress: progress() })?;
         }
@@ -97,6 +99,9 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
             let loaded = settings_with_log(&cli.settings)?;
             let since_ms = verify.since.map(|since| since.ms(now_ms()));
             let (kafka, repair) = (verify.kafka, verify.repair);
+            if kafka || repair {
+                check_client(&loaded)?;
+            }
             let options = VerifyOptions { kafka, repair, since_ms, progress: progress() };
             if pipeline::verify(loaded.settings, options)? == Verdict::Damaged {
                 return Ok(Outcome::Damaged);
@@ -104,7 +109,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
         }
         Command::Status(asked) => status::status(&settings(&cli.settings)?.settings.http, &asked)?,
         Command::Epoch { command: EpochCommand::Open { topic } } => {
-            let loaded = settings_with_log(&cli.settings)?;
+            let loaded = settings_for_kafka(&cli.settings)?;
             pipeline::open_epoch(loaded.settings, &topic)?;
         }
     }
@@ -112,13 +117,31 @@ fn dispatch(cli: Cli) -> anyhow::Result<Outcome> {
 }
 
 fn settings(args: &args::SettingsArgs) -> Result<Loaded, ConfigError> {
-    load(args.config.as_deref(), environment(), &args.overrides())
+    load(args.config.as_deref(), environment()?, &args.overrides())
 }
 
-/// The variables that can be settings: those that are UTF-8.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+/// What only the Kafka client can tell of the settings.
+fn check_client(loaded: &Loaded) -> Result<(), ConfigError> {
+    client::check(&loaded.settings.kafka).map_err(|message| {
+        ConfigError::Invalid(vec![Problem { key: "kafka".into(), origin: "taken together".into(), message }])
+    })
+}
+
+/// The variables, of which those that are settings must be UTF-8.
+fn environment() -> Result<Vec<(String, String)>, ConfigError> {
+    let (mut variables, mut problems) = (Vec::new(), Vec::new());
+    for (name, value) in std::env::vars_os() {
+        let called = name.to_string_lossy().into_owned();
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            _ if called.starts_with(VARIABLE_PREFIX) => {
+                let origin = format!("environment variable {called}");
+                problems.push(Problem { key: called, origin, message: "is not UTF-8".into() });
+            }
+            _ => {}
+        }
+    }
+    if problems.is_empty() { Ok(variables) } else { Err(ConfigError::Invalid(problems)) }
 }
 
 fn demo_settings(args: &args::SettingsArgs, demo: &DemoArgs) -> anyhow::Result<Settings> {
@@ -127,7 +150,7 @@ fn demo_settings(args: &args::SettingsArgs, demo: &DemoArgs) -> anyhow::Result<S
         .map_err(|()| anyhow::anyhow!("--folder {} cannot be a URL", folder.display()))?;
     let folder = Override { key: "lake.url", flag: "--folder", value: url.into() };
     let flags: Vec<Override> = std::iter::once(folder).chain(args.overrides()).collect();
-    let loaded = load_demo(args.config.as_deref(), environment(), &flags)?;
+    let loaded = load_demo(args.config.as_deref(), environment()?, &flags)?;
     logging::start(&loaded.settings.log)?;
     Ok(loaded.settings)
 }
@@ -135,6 +158,12 @@ fn demo_settings(args: &args::SettingsArgs, demo: &DemoArgs) -> anyhow::Result<S
 fn settings_with_log(args: &args::SettingsArgs) -> anyhow::Result<Loaded> {
     let loaded = settings(args)?;
     logging::start(&loaded.settings.log)?;
+    Ok(loaded)
+}
+
+fn settings_for_kafka(args: &args::SettingsArgs) -> anyhow::Result<Loaded> {
+    let loaded = settings_with_log(args)?;
+    check_client(&loaded)?;
     Ok(loaded)
 }
 

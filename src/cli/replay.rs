@@ -84,15 +84,31 @@ async fn send(settings: &KafkaSettings, args: &ReplayArgs, input: Input) -> anyh
     let mut read = reader(Arc::clone(&input), producer.clone(), chunk_records(args.rate));
     let mut signals = Signals::listen()?;
     let mut tick = tokio::time::interval(Duration::from_millis(200));
+    let mut stopped = false;
     let read = loop {
         tokio::select! {
             read = &mut read => break read.unwrap_or_else(|_| Err(anyhow::anyhow!("the reader ended early"))),
-            () = signals.next() => break stop(&producer).await,
+            () = signals.next() => {
+                stopped = true;
+                break stop(&producer).await;
+            }
             _ = tick.tick() => draw(&input, started),
         }
     };
     // What was taken before a failure or a stop is still delivered.
-    let flushed = producer.send(Flush).await?;
+    let mut flushing = std::pin::pin!(producer.send(Flush));
+    let flushed = loop {
+        tokio::select! {
+            flushed = &mut flushing => break flushed?,
+            // Who is stopped again does not want to wait for a broker that is away.
+            () = signals.next() => {
+                if std::mem::replace(&mut stopped, true) {
+                    tracing::warn!(records = client.delivered(), "stopped; what was not delivered yet is lost");
+                    std::process::exit(1);
+                }
+            }
+        }
+    };
     input.bar.finish_and_clear();
     let records = client.delivered();
     tracing::info!(records, topic = %args.topic, seconds = started.elapsed().as_secs_f64(), "replayed");

@@ -34,7 +34,12 @@ pub(super) fn status(settings: &HttpSettings, args: &StatusArgs) -> anyhow::Resu
     runtime.block_on(async {
         let asked = Asked::new(settings, args)?;
         loop {
-            let shown = table(&asked.answer().await?);
+            let shown = match asked.answer().await {
+                Ok(answer) => table(&answer),
+                // It may be starting anew, which is what one watches.
+                Err(error) if args.watch => format!("{error:#}\n"),
+                Err(error) => return Err(error),
+            };
             let mut out = std::io::stdout();
             let clear = if args.watch && out.is_terminal() { "\x1b[H\x1b[2J" } else { "" };
             write!(out, "{clear}{shown}")?;

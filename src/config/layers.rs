@@ -20,7 +20,7 @@ pub(super) const DEMO: BuiltIn = (include_str!("../../config/demo.toml"), "built
 pub(super) const PROPERTIES: &str = "kafka.properties.";
 
 /// Prefix of the environment variables that are settings.
-const VARIABLE_PREFIX: &str = "BEATLYTICA__";
+pub const VARIABLE_PREFIX: &str = "BEATLYTICA__";
 
 /// Every key with its value and where that came from.
 pub(super) type Merged = BTreeMap<String, Sourced>;
@@ -68,9 +68,21 @@ fn file_layer(path: &Path) -> Result<Merged, ConfigError> {
     let failed = |cause: String| ConfigError::File { path: path.to_owned(), cause };
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed(format!("{error}; name an existing TOML file with --config")))?;
-    let table =
-        File::from_str(&text, FileFormat::Toml).collect().map_err(|error| failed(error.to_string()))?;
+    let table = File::from_str(&text, FileFormat::Toml)
+        .collect()
+        .map_err(|error| failed(without_source(&error.to_string())))?;
     Ok(flatten(table, &format!("file {}", path.display())))
+}
+
+/// A parser's words less the line that it quotes, which may hold a secret: where it is, and what is wrong with it.
+fn without_source(words: &str) -> String {
+    let quotes = |line: &&str| {
+        line.split_once('|')
+            .is_some_and(|(number, _)| number.trim().parse::<u32>().is_ok() || number.trim().is_empty())
+    };
+    let said: Vec<&str> =
+        words.lines().map(str::trim_end).filter(|line| !line.is_empty() && !quotes(line)).collect();
+    said.join(": ")
 }
 
 fn environment_layer(environment: impl IntoIterator<Item = (String, String)>) -> Merged {

@@ -189,7 +189,11 @@ fn properties(read: &mut Reader<'_>) -> Option<BTreeMap<String, Secret>> {
 }
 
 fn lake(read: &mut Reader<'_>) -> Option<LakeSettings> {
-    let url = read.parsed::<Url>("lake.url", "a URL; write file:///folder or gs://bucket/prefix");
+    // A bucket's names are what is written, and readers of the lake write the same.
+    let as_written = |text: &str, url: &Url| !text.starts_with("gs://") || url.as_str() == text;
+    let wanted = "a URL; write file:///folder or gs://bucket/prefix, a prefix with plain letters and no `..`";
+    let url = read
+        .value("lake.url", wanted, |_, text| text.parse::<Url>().ok().filter(|url| as_written(text, url)));
     let upload_interval = read.duration("lake.upload_interval");
     let max_batch_bytes = read.size("lake.max_batch_bytes");
     let compression_level = read.parsed("lake.compression_level", "a whole number from 1 to 19");

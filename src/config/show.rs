@@ -38,14 +38,14 @@ fn split(key: &str) -> (&str, &str) {
 }
 
 fn value(key: &str, kind: &ValueKind) -> ::toml::Value {
+    let text = kind.to_string();
+    if is_secret(key) && !text.is_empty() {
+        return ::toml::Value::from(HIDDEN);
+    }
     match kind {
         ValueKind::Boolean(value) => ::toml::Value::from(*value),
         ValueKind::I64(value) => ::toml::Value::from(*value),
         ValueKind::Float(value) => ::toml::Value::from(*value),
-        other => {
-            let text = other.to_string();
-            let hide = is_secret(key) && !text.is_empty();
-            ::toml::Value::from(if hide { HIDDEN.to_owned() } else { text })
-        }
+        _ => ::toml::Value::from(text),
     }
 }

@@ -120,6 +120,13 @@ fn rules_between_settings_are_checked() {
         ("[lake]\nurl = 'gs://My_Bucket/x'", "lake.url"),
         ("[lake]\nurl = 'gs://bucket/a//b'", "lake.url"),
         ("[lake]\nurl = 'gs://bucket/[x]'", "lake.url"),
+        ("[lake]\nurl = 'gs://bucket/my lake'", "lake.url"),
+        ("[lake]\nurl = 'gs://bucket/x/../y'", "lake.url"),
+        ("[gcs]\ndeadline = '30m'", "gcs.deadline"),
+        ("[windows]\nfuture_limit = '876000h'", "windows.future_limit"),
+        ("[kafka.properties]\n'compression.type' = 'zstd'", "kafka.properties.compression.type"),
+        ("[log]\nlevel = ''", "log.level"),
+        ("[kafka.properties]\n'security.protocol' = 'ssl'", "kafka.properties.security.protocol"),
         ("[lake]\nupload_interval = '0s'", "lake.upload_interval"),
         ("[lake]\nmax_batch_bytes = '1GiB'", "lake.max_batch_bytes"),
         ("[lake]\ncompression_level = 40", "lake.compression_level"),
@@ -182,6 +189,12 @@ fn secrets_are_never_shown() {
     assert_eq!(loaded.settings.kafka.sasl_password.as_ref().map(Secret::expose), Some("hunter2"));
     assert!(!loaded.show().contains("hunter2"), "{}", loaded.show());
     assert!(loaded.show().contains("sasl_password = \"***\""), "{}", loaded.show());
+    let number = load_with("[http]\ntoken = 1234567890123456", &[]).expect("valid").show();
+    assert!(number.contains("token = \"***\"") && !number.contains("1234567890123456"), "{number}");
+    for line in ["sasl_password = hunter2", "sasl_password = 'hunter2", "sasl_password = 'a' hunter2"] {
+        let error = load_with(&format!("[kafka]\n{line}"), &[]).expect_err(line).to_string();
+        assert!(!error.contains("hunter2") && error.contains("line 2"), "{error}");
+    }
     assert!(!format!("{:?}", loaded.settings.kafka.sasl_password).contains("hunter2"));
     assert_eq!(serde_json::to_string(&Secret::from("x".to_owned())).expect("json"), "\"***\"");
 }

@@ -13,6 +13,8 @@ use crate::schemas::EventKind;
 const MIB: usize = 1 << 20;
 /// What is shorter becomes nothing where it is given to a client.
 const MILLISECOND: Duration = Duration::from_millis(1);
+/// A third of what an actor's call may take before the supervisor takes it for one that hangs.
+const MAX_DEADLINE: Duration = Duration::from_secs(5 * 60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Adds every violated rule to `problems`.
@@ -45,8 +47,12 @@ impl Check<'_> {
 /// name of a module, and silence all others.
 fn is_log_level(text: &str) -> bool {
     let word = |directive: &&str| !directive.contains(['=', '[', ':']);
-    let mut words = text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).filter(word);
-    words.all(|word| word.parse::<LevelFilter>().is_ok()) && EnvFilter::builder().parse(text).is_ok()
+    let directives = || text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let mut words = directives().filter(word);
+    // No directive at all would be taken for `error`.
+    directives().next().is_some()
+        && words.all(|word| word.parse::<LevelFilter>().is_ok())
+        && EnvFilter::builder().parse(text).is_ok()
 }
 
 fn positive_intervals(settings: &Settings, check: &mut Check<'_>) {
@@ -117,7 +123,7 @@ fn kafka(settings: &Settings, check: &mut Check<'_>) {
         check.require(
             !kafka.properties.contains_key(*owned),
             &format!("kafka.properties.{owned}"),
-            "is set by the engine itself, its guarantees rest on it; remove it",
+            "is set by the engine itself or has a setting of its own, see config/default.toml; remove it",
         );
     }
     let longest = kafka
@@ -156,6 +162,26 @@ const OWNED_PROPERTIES: &[&str] = &[
     "isolation.level",
     "partition.assignment.strategy",
     "session.timeout.ms",
+    "security.protocol",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "topic.metadata.refresh.interval.ms",
+    "queued.max.messages.kbytes",
+    "queued.min.messages",
+    "max.partition.fetch.bytes",
+    "fetch.message.max.bytes",
+    "fetch.queue.backoff.ms",
+    "fetch.wait.max.ms",
+    "allow.auto.create.topics",
+    "compression.type",
+    "linger.ms",
+    "batch.size",
+    "queue.buffering.max.messages",
+    "queue.buffering.max.kbytes",
+    "delivery.timeout.ms",
+    "delivery.report.only.error",
 ];
 
 fn topics(settings: &Settings, check: &mut Check<'_>) {
@@ -207,6 +233,12 @@ fn lake(settings: &Settings, check: &mut Check<'_>) {
         "gcs.credentials_file",
         "names a file that does not exist; correct the path or leave it empty",
     );
+    let longest = MAX_DEADLINE.as_secs() / 60;
+    check.require(
+        settings.gcs.deadline <= MAX_DEADLINE,
+        "gcs.deadline",
+        format!("must not exceed {longest}m: who waits longer counts as hanging"),
+    );
     let level = (1..=19).contains(&settings.lake.compression_level);
     check.require(level, "lake.compression_level", "must lie between 1 and 19");
     check.require(
@@ -245,6 +277,11 @@ fn windows(settings: &Settings, check: &mut Check<'_>) {
             .to_owned()
     };
     check.require(windows.retention >= sliding.max(2 * DAY), "windows.retention", message);
+    check.require(
+        windows.future_limit <= DAY * 31,
+        "windows.future_limit",
+        "must not exceed 31 days: panes are kept for so much longer",
+    );
     let limit = DAY * 366;
     check.require(windows.retention <= limit, "windows.retention", "must not exceed 366 days");
 }

@@ -1,8 +1,10 @@
 //! Client settings that consumers, producers and admin clients share.
 
 use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::poller::GroupContext;
 use super::token;
 use crate::config::KafkaSettings;
 
@@ -10,11 +12,11 @@ use crate::config::KafkaSettings;
 /// property passed through never overrides it.
 pub fn client_config(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
+    config.set("client.id", "beatlytica");
     for (name, value) in &settings.properties {
         config.set(name, value.expose());
     }
     config.set("bootstrap.servers", &settings.brokers);
-    config.set("client.id", "beatlytica");
     config.set("security.protocol", &settings.security_protocol);
     config.set("topic.metadata.refresh.interval.ms", settings.metadata_interval.as_millis().to_string());
     let texts = [
@@ -48,6 +50,20 @@ pub fn reader_config(settings: &KafkaSettings) -> ClientConfig {
     let mut config = client_config(settings);
     config.set("session.timeout.ms", settings.session_timeout.as_millis().to_string());
     config
+}
+
+/// Whether librdkafka takes the settings: names, values, and what goes together. Asks no broker.
+///
+/// # Errors
+/// Its refusal, in words.
+pub fn check(settings: &KafkaSettings) -> Result<(), String> {
+    let config = reader_config(settings);
+    config.create_with_context::<_, BaseConsumer<_>>(GroupContext::default()).map(drop).map_err(|error| {
+        match error {
+            KafkaError::ClientCreation(problem) => format!("Kafka client settings are refused: {problem}"),
+            other => explain(&other, settings),
+        }
+    })
 }
 
 /// That a broker refused the sign-in, or TLS with it failed, and what to do.
@@ -103,8 +119,9 @@ mod tests {
         let config = client_config(&settings(&[
             ("BEATLYTICA__KAFKA__BROKERS", "real:9092"),
             ("BEATLYTICA__KAFKA__PROPERTIES__SOCKET_KEEPALIVE_ENABLE", "true"),
-            ("BEATLYTICA__KAFKA__PROPERTIES__SECURITY_PROTOCOL", "ssl"),
+            ("BEATLYTICA__KAFKA__PROPERTIES__CLIENT_ID", "charts"),
         ]));
+        assert_eq!(config.get("client.id"), Some("charts"));
         assert_eq!(config.get("socket.keepalive.enable"), Some("true"));
         assert_eq!(config.get("security.protocol"), Some("plaintext"));
         assert_eq!(config.get("bootstrap.servers"), Some("real:9092"));
@@ -123,6 +140,26 @@ mod tests {
         assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
         assert_eq!(config.get("sasl.password"), Some("secret"));
         assert_eq!(config.get(token::FILE), None);
+    }
+
+    #[test]
+    fn what_librdkafka_refuses_is_said_before_a_broker_is_asked() {
+        assert_eq!(check(&settings(&[])), Ok(()));
+        for (variable, value, named) in [
+            ("BEATLYTICA__KAFKA__PROPERTIES__SOCKET_KEEPALIVE_ENABEL", "true", "socket.keepalive.enabel"),
+            ("BEATLYTICA__KAFKA__PROPERTIES__SOCKET_KEEPALIVE_ENABLE", "perhaps", "socket.keepalive.enable"),
+            ("BEATLYTICA__KAFKA__METADATA_INTERVAL", "2h", "topic.metadata.refresh.interval.ms"),
+        ] {
+            let refused = check(&settings(&[(variable, value)])).expect_err(value);
+            assert!(refused.contains(named), "{refused}");
+        }
+        let unknown = check(&settings(&[
+            ("BEATLYTICA__KAFKA__SECURITY_PROTOCOL", "sasl_plaintext"),
+            ("BEATLYTICA__KAFKA__SASL_MECHANISM", "scram-sha-512"),
+            ("BEATLYTICA__KAFKA__SASL_USERNAME", "me"),
+            ("BEATLYTICA__KAFKA__SASL_PASSWORD", "secret"),
+        ]));
+        assert!(unknown.as_ref().is_err_and(|words| words.contains("scram-sha-512")), "{unknown:?}");
     }
 
     #[test]

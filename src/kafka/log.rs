@@ -17,15 +17,14 @@ use super::token::provide;
 use super::{CommittedOffset, Log, LogBounds, LogError, TopicIdentity, TopicPartition};
 use crate::blocking::{AT_ONCE, Place, Places};
 
-/// Longest wait for one answer of the broker; the callers try again.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// [`Log`] over a real broker, sharing the group's consumer.
 #[derive(Clone)]
 pub struct KafkaLog {
     consumer: Arc<BaseConsumer<GroupContext>>,
     admin: Arc<AdminClient<DefaultClientContext>>,
     config: ClientConfig,
+    /// Longest wait for one answer of the broker; the callers try again.
+    timeout: Duration,
     places: Places,
     /// Those of questions to a partition's leader, which may be away while the others answer.
     leader_places: Places,
@@ -38,11 +37,15 @@ impl std::fmt::Debug for KafkaLog {
 }
 
 impl KafkaLog {
-    /// A log over `consumer`; `config` names the brokers for administrative questions.
+    /// A log over `consumer`; `config` names the brokers for administrative questions. An answer is waited for as long as `timeout`.
     ///
     /// # Errors
     /// Settings that librdkafka refuses.
-    pub fn new(consumer: Arc<BaseConsumer<GroupContext>>, config: &ClientConfig) -> anyhow::Result<Self> {
+    pub fn new(
+        consumer: Arc<BaseConsumer<GroupContext>>,
+        config: &ClientConfig,
+        timeout: Duration,
+    ) -> anyhow::Result<Self> {
         // Questions may come before the consumer's queue is served for the first time.
         provide(consumer.client(), config)?;
         let [places, leader_places] = [(); 2].map(|()| Places::new(AT_ONCE));
@@ -50,6 +53,7 @@ impl KafkaLog {
             consumer,
             admin: Arc::new(config.create()?),
             config: config.clone(),
+            timeout,
             places,
             leader_places,
         })
@@ -62,13 +66,14 @@ impl KafkaLog {
         question: impl FnOnce(&BaseConsumer<GroupContext>) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
         let consumer = Arc::clone(&self.consumer);
-        place(places).await?.run(move || question(&consumer)).await.map_err(unavailable)?
+        let place = place(places, self.timeout).await?;
+        place.run(move || question(&consumer)).await.map_err(unavailable)?
     }
 }
 
 /// Waits for the questions before; as long as one may take, for then the broker is away for this one, too.
-async fn place(places: &Places) -> Result<Place, LogError> {
-    let place = tokio::time::timeout(TIMEOUT, places.place()).await;
+async fn place(places: &Places, timeout: Duration) -> Result<Place, LogError> {
+    let place = tokio::time::timeout(timeout, places.place()).await;
     place.map_err(|_| unavailable("no answer to the questions before this one"))
 }
 
@@ -88,9 +93,9 @@ fn parse_hint_metadata(metadata: &str) -> Option<i64> {
 #[async_trait]
 impl Log for KafkaLog {
     async fn bounds(&self, partition: &TopicPartition) -> Result<LogBounds, LogError> {
-        let partition = partition.clone();
+        let (partition, timeout) = (partition.clone(), self.timeout);
         self.ask(&self.leader_places, move |consumer| {
-            let bounds = consumer.fetch_watermarks(&partition.topic, partition.partition, TIMEOUT);
+            let bounds = consumer.fetch_watermarks(&partition.topic, partition.partition, timeout);
             let (start, end) = bounds.map_err(unavailable)?;
             Ok(LogBounds { start, end })
         })
@@ -98,13 +103,13 @@ impl Log for KafkaLog {
     }
 
     async fn identity(&self, topic: &str) -> Result<TopicIdentity, LogError> {
-        let topic = topic.to_owned();
+        let (topic, timeout) = (topic.to_owned(), self.timeout);
         let config = self.config.clone();
         self.ask(&self.places, move |consumer| {
             // Nobody serves the queue of a consumer that only reads the log again; this is asked at each of its partitions.
             provide(consumer.client(), &config).map_err(unavailable)?;
             let topic_id =
-                topic_id(consumer, &topic, TIMEOUT.as_millis() as i32).or_else(|(code, text)| {
+                topic_id(consumer, &topic, timeout.as_millis() as i32).or_else(|(code, text)| {
                     match code {
                         RDKafkaErrorCode::UnknownTopicOrPartition => {
                             Err(LogError::UnknownTopic(topic.clone()))
@@ -116,14 +121,14 @@ impl Log for KafkaLog {
                         _ => Err(LogError::Unavailable(text)),
                     }
                 })?;
-            let cluster_id = consumer.client().fetch_cluster_id(TIMEOUT);
+            let cluster_id = consumer.client().fetch_cluster_id(timeout);
             Ok(TopicIdentity { cluster_id: cluster_id.filter(|id| !id.is_empty()), topic_id })
         })
         .await
     }
 
     async fn is_compacted(&self, topic: &str) -> Result<bool, LogError> {
-        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        let options = AdminOptions::new().request_timeout(Some(self.timeout));
         provide(self.admin.inner(), &self.config).map_err(unavailable)?;
         let resource = [ResourceSpecifier::Topic(topic)];
         let answers = self.admin.describe_configs(&resource, &options).await.map_err(unavailable)?;
@@ -143,9 +148,9 @@ impl Log for KafkaLog {
     }
 
     async fn partitions(&self, topic: &str) -> Result<usize, LogError> {
-        let topic = topic.to_owned();
+        let (topic, timeout) = (topic.to_owned(), self.timeout);
         self.ask(&self.places, move |consumer| {
-            let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT).map_err(unavailable)?;
+            let metadata = consumer.fetch_metadata(Some(&topic), timeout).map_err(unavailable)?;
             let found =
                 metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
             found.map(|found| found.partitions().len()).ok_or(LogError::UnknownTopic(topic))
@@ -154,11 +159,11 @@ impl Log for KafkaLog {
     }
 
     async fn committed(&self, partition: &TopicPartition) -> Result<Option<CommittedOffset>, LogError> {
-        let partition = partition.clone();
+        let (partition, timeout) = (partition.clone(), self.timeout);
         self.ask(&self.places, move |consumer| {
             let mut list = TopicPartitionList::new();
             list.add_partition(&partition.topic, partition.partition);
-            let answer = consumer.committed_offsets(list, TIMEOUT).map_err(unavailable)?;
+            let answer = consumer.committed_offsets(list, timeout).map_err(unavailable)?;
             let elements = answer.elements();
             let Some(element) = elements.first() else { return Ok(None) };
             element.error().map_err(unavailable)?;
@@ -190,12 +195,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_too_long_for_the_questions_before_has_no_answer_either() {
         let places = Places::new(1);
-        let first = place(&places).await.expect("nobody is before it");
+        let timeout = Duration::from_secs(10);
+        let first = place(&places, timeout).await.expect("nobody is before it");
         let asked = tokio::time::Instant::now();
-        assert!(matches!(place(&places).await, Err(LogError::Unavailable(_))));
-        assert_eq!(asked.elapsed(), TIMEOUT);
+        assert!(matches!(place(&places, timeout).await, Err(LogError::Unavailable(_))));
+        assert_eq!(asked.elapsed(), timeout);
         drop(first);
-        assert!(place(&places).await.is_ok());
+        assert!(place(&places, timeout).await.is_ok());
     }
 
     #[test]

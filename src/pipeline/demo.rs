@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use humantime_serde::re::humantime::format_duration;
 
 use self::listeners::Listeners;
-use super::{Beside, RunOptions, Verdict, VerifyOptions, open_store, run_in_system, verify, writer};
+use super::{Beside, RunOptions, Verdict, VerifyOptions, open_store, run_in_system, say, verify, writer};
 use crate::config::Settings;
 use crate::kafka::embedded::{EmbeddedBroker, EmbeddedLog};
 use crate::kafka::{TopicIdentity, producer::Compression, producer::RecordProducer};
@@ -20,7 +20,7 @@ use crate::lake::chain::{Chain, epoch_record, newest_epoch, open_next_epoch, par
 use crate::lake::layout::ChainKey;
 use crate::lake::ledger::EpochRecord;
 use crate::lake::parquet::ParquetCodec;
-use crate::lake::store::Store;
+use crate::lake::store::{Access, Store};
 use crate::schemas::EventKind;
 use crate::simulator::{SimulatorConfig, SiteConfig, Trends, World};
 use crate::status::now_ms;
@@ -53,17 +53,21 @@ pub fn demo(mut settings: Settings, options: DemoOptions) -> anyhow::Result<Verd
     let broker = EmbeddedBroker::start(topics.iter().map(|(_, topic)| (topic.as_str(), PARTITIONS)))
         .context("the demo's broker does not start")?;
     settings.kafka.brokers = broker.address();
+    // Whatever the broker wants that the settings are for otherwise.
+    settings.kafka.security_protocol = "plaintext".to_owned();
     let (run, began) = (writer(), Instant::now());
     System::new().block_on(async {
-        let store = open_store(&settings, &Arc::default()).await?;
+        let store = open_store(&settings, Access::Write, &Arc::default()).await?;
         let identity = EmbeddedLog::identity_of(&run);
         let before = take_up(&store, &topics, &identity, &run).await?;
         let now = now_ms();
         let start = now - i64::try_from(options.history.as_millis()).unwrap_or(i64::MAX);
         // One second on: the last one of before may be there in part only, and none is to be there twice.
         let start_ms = before.map_or(start, |newest| start.max(newest + 1_000)).min(now);
-        greet(&settings, &options, before);
-        let listeners = Listeners::new(simulator_config(&options, start_ms)?, &settings);
+        let config = simulator_config(&options, start_ms)?;
+        config.check()?;
+        greet(&settings, &options, before)?;
+        let listeners = Listeners::new(config, &settings);
         let beside = Beside {
             log: Box::new(move |log| Arc::new(EmbeddedLog::new(log, identity))),
             task: Box::new(move |board| Box::pin(listeners.live(board))),
@@ -71,7 +75,8 @@ pub fn demo(mut settings: Settings, options: DemoOptions) -> anyhow::Result<Verd
         let partitions = topics.len() * PARTITIONS as usize;
         run_in_system(settings.clone(), RunOptions::default(), partitions, beside).await
     })?;
-    println!("\nStopped after {} s. Checking the lake:", began.elapsed().as_secs());
+    // Whoever watched may have been ended by the same Ctrl-C; the lake is checked all the same.
+    let _ = say(format_args!("\nStopped after {} s. Checking the lake:", began.elapsed().as_secs()));
     let verdict = verify(settings, VerifyOptions::default())?;
     // The process ends now. Its clients are still connected, and would complain of a broker that is gone before them.
     std::mem::forget(broker);
@@ -154,20 +159,22 @@ fn simulator_config(options: &DemoOptions, start_ms: i64) -> anyhow::Result<Simu
     Ok(config)
 }
 
-fn greet(settings: &Settings, options: &DemoOptions, before: Option<i64>) {
+fn greet(settings: &Settings, options: &DemoOptions, before: Option<i64>) -> std::io::Result<()> {
     let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
     let page = format!("{scheme}://{}/", settings.http.listen);
     let url = &settings.lake.url;
     let lake = url.to_file_path().map_or_else(|()| url.to_string(), |path| path.display().to_string());
     let history = format_duration(options.history);
     match before {
-        None => println!("A new lake in {lake}: {history} of history comes first, then live events."),
-        Some(_) => println!(
+        None => {
+            say(format_args!("A new lake in {lake}: {history} of history comes first, then live events."))?
+        }
+        Some(_) => say(format_args!(
             "The lake in {lake} goes on from where it ended: what happened meanwhile ({history} at most) comes first, \
-             then live events. Remove the folder to begin anew."
-        ),
+             then live events. The charts begin with that. Remove the folder to begin anew."
+        ))?,
     }
-    println!(
+    say(format_args!(
         "
   page      {page}
   charts    curl '{page}api/v1/charts/songs?window=1h&limit=10'
@@ -181,7 +188,7 @@ Ctrl-C ends it: what is buffered is written, and the lake is checked.
 ",
         settings.lake.upload_interval.as_secs(),
         lake = lake.trim_end_matches('/').replace('\'', "''"),
-    );
+    ))
 }
 
 /// The client that the listeners' events go through.

@@ -1,20 +1,23 @@
 //! `verify`: the lake against its ledger, on request against the log, and what is missing written again.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::System;
+use anyhow::bail;
 use futures::future;
 
-use super::{consumer_config, open_store, writer};
+use super::{consumer_config, open_store, say, writer};
 use crate::config::Settings;
 use crate::kafka::client::client_config;
 use crate::kafka::retained::{KafkaRanges, KafkaRetained};
 use crate::lake::chain::check_layout;
 use crate::lake::encoders::Encoders;
-use crate::lake::store::{Store, StoreError};
+use crate::lake::store::{Access, Store, StoreError};
 use crate::lake::verify::{self, Report, Scope, count_entries, verify_log};
 use crate::progress::{Bar, left};
+use crate::signals::Signals;
 
 /// Between two log lines that say how far it is, where no bar is drawn.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
@@ -41,24 +44,51 @@ pub enum Verdict {
     Damaged,
 }
 
-/// Checks the lake against the ledger, and with [`VerifyOptions::kafka`] against the log. Blocks.
+/// Checks the lake against the ledger, and with [`VerifyOptions::kafka`] against the log. Blocks; a signal ends the process.
 ///
 /// # Errors
-/// The lake or the broker could not be read.
+/// There is no lake; it or the broker could not be read.
 pub fn verify(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verdict> {
     System::new().block_on(async {
-        let store = open_store(&settings, &Arc::default()).await?;
-        check_layout(&*store).await?;
-        let mut report = check(&*store, options).await?;
-        if options.repair && repair(&settings, &store, &report).await? > 0 {
+        // Who ran something else before in this process may have left handlers behind, with which a signal would do nothing.
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            verdict = verified(settings, options) => verdict,
+            () = signals.next() => std::process::exit(1),
+        }
+    })
+}
+
+async fn verified(settings: Settings, options: VerifyOptions) -> anyhow::Result<Verdict> {
+    let store = open_store(&settings, Access::Read, &Arc::default()).await?;
+    check_layout(&*store).await?;
+    if store.list("ledger/", None, None).await?.objects.is_empty() {
+        // More likely another place than was meant than a lake in which nothing is wrong.
+        bail!(
+            "{} holds no ledger: correct lake.url (--lake-url), or let an engine write there first",
+            settings.lake.url
+        );
+    }
+    let mut report = check(&*store, options).await?;
+    if options.repair && !report.unfinished.is_empty() {
+        let store = open_store(&settings, Access::Write, &Arc::default()).await?;
+        if repair(&settings, &store, &report).await? > 0 {
             report = check(&*store, options).await?;
         }
-        if options.kafka {
-            compare(&settings, options, &*store, &mut report).await?;
-        }
-        print(&report);
-        Ok(if report.is_sound() { Verdict::Sound } else { Verdict::Damaged })
-    })
+    }
+    let compared = match options.kafka {
+        true => compare(&settings, options, &*store, &mut report).await,
+        false => Ok(()),
+    };
+    // First, for what was found so far may have taken hours.
+    print(&report)?;
+    if report.is_sound() {
+        return compared.map(|()| Verdict::Sound);
+    }
+    if let Err(error) = compared {
+        tracing::error!(error = format!("{error:#}"), "the log could not be compared to its end");
+    }
+    Ok(Verdict::Damaged)
 }
 
 async fn check(store: &dyn Store, options: VerifyOptions) -> Result<Report, StoreError> {
@@ -89,9 +119,6 @@ async fn check(store: &dyn Store, options: VerifyOptions) -> Result<Report, Stor
 
 /// Repairs what the report says is missing, says what came of it, and returns the number of entries that are whole now.
 async fn repair(settings: &Settings, store: &Arc<dyn Store>, report: &Report) -> anyhow::Result<usize> {
-    if report.unfinished.is_empty() {
-        return Ok(0);
-    }
     let mut log = KafkaRanges::new(retained(settings)?, settings.decode.repair, settings.privacy.clone());
     let encoders = Encoders::new(1, settings.lake.compression_level);
     let mut whole = 0;
@@ -99,9 +126,9 @@ async fn repair(settings: &Settings, store: &Arc<dyn Store>, report: &Report) ->
         match repaired.outcome {
             Ok(objects) => {
                 whole += 1;
-                println!("repaired: {}: {objects} objects written", repaired.entry);
+                say(format_args!("repaired: {}: {objects} objects written", repaired.entry))?;
             }
-            Err(why) => println!("not repaired: {}: {why}", repaired.entry),
+            Err(why) => say(format_args!("not repaired: {}: {why}", repaired.entry))?,
         }
     }
     Ok(whole)
@@ -109,7 +136,8 @@ async fn repair(settings: &Settings, store: &Arc<dyn Store>, report: &Report) ->
 
 pub(super) fn retained(settings: &Settings) -> anyhow::Result<KafkaRetained> {
     // One partition is read at a time: it may have the whole fetch budget.
-    KafkaRetained::new(&consumer_config(settings, 1), &client_config(&settings.kafka))
+    let (consumer, admin) = (consumer_config(settings, 1), client_config(&settings.kafka));
+    KafkaRetained::new(&consumer, &admin, settings.kafka.request_timeout)
 }
 
 async fn compare(
@@ -132,37 +160,44 @@ async fn compare(
     Ok(())
 }
 
-fn print(report: &Report) {
+fn print(report: &Report) -> io::Result<()> {
     for loss in &report.losses {
-        println!("{loss}");
+        say(loss)?;
     }
     if report.more_losses > 0 {
-        println!("gap or lost: {} more", report.more_losses);
+        say(format_args!("gap or lost: {} more", report.more_losses))?;
     }
     for damage in &report.damage {
-        println!("damage: {damage}");
+        say(format_args!("damage: {damage}"))?;
     }
     if report.more_damage > 0 {
-        println!("damage: {} findings more", report.more_damage);
+        say(format_args!("damage: {} findings more", report.more_damage))?;
     }
-    let found = report.damage.len();
-    println!(
-        "{} chains, {} entries, {} objects, {} rows: {found} kinds of damage",
+    let found = report.damage.len() as u64 + report.more_damage;
+    say(format_args!(
+        "{} chains, {} entries, {} objects, {} rows: {found} findings of damage",
         report.chains, report.entries, report.objects, report.rows
-    );
+    ))?;
     if report.skipped > 0 {
-        println!("{} older entries: only that they follow each other, each with its receipt", report.skipped);
+        let skipped = report.skipped;
+        say(format_args!(
+            "{skipped} older entries: only that they follow each other, each with its receipt"
+        ))?;
     }
     if report.gap_offsets > 0 || report.lost > 0 {
-        println!(
+        say(format_args!(
             "not in the lake, as the ledger says: {} offsets in gaps, {} records lost",
             report.gap_offsets, report.lost
-        );
+        ))?;
     }
     if let Some(log) = &report.log {
-        println!(
+        for topic in &log.unknown {
+            say(format_args!("not compared: the ledger knows nothing of topic {topic}"))?;
+        }
+        say(format_args!(
             "compared with the log of {} partitions: {} entries whole, {} in part, {} no longer held; {} records",
             log.partitions, log.whole, log.partly, log.expired, log.records
-        );
+        ))?;
     }
+    Ok(())
 }

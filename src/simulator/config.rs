@@ -90,7 +90,10 @@ impl SimulatorConfig {
 
 impl SimulatorConfig {
     /// What can be told to be wrong without the site's states.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    ///
+    /// # Errors
+    /// The first that is.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let share = |key: &str, value: f64, max: f64| {
             let problem = format!("is {value}; it must be a number from 0 to {max}");
             if (0.0..=max).contains(&value) { Ok(()) } else { Err(ConfigError::new(key, problem)) }

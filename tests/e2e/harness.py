@@ -40,7 +40,7 @@ def fake_gcs():
 
 #: Below those that the system gives to clients: a client that knocks again and again at such a port of a server that is being
 #: restarted would end up connected to itself.
-#: Two runs of pytest beside each other are told a part each.
+#: Runs of pytest beside each other are told a part each.
 PORTS = range(*map(int, os.environ.get("BEATLYTICA_TEST_PORTS", "15000 32000").split()))
 #: What pytest-xdist says to each of its workers: they may not be given each other's ports either.
 WORKER, WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

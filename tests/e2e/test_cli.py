@@ -48,6 +48,9 @@ def read_terminal(ours):
         (["run", "--config", "/no/such.toml"], {}, 2, "/no/such.toml"),
         (["config", "check"], {"BEATLYTICA__KAFKA__BROKER": "x"}, 2, "did you mean kafka.brokers?"),
         (["config", "check", "--lake-url", "s3://x"], {}, 2, "lake.url (flag --lake-url)"),
+        (["config", "check"], {"BEATLYTICA__KAFKA__PROPERTIES__SOCKET_KEEPALIVE_ENABEL": "true"}, 2, "socket.keepalive.enabel"),
+        (["run"], {"BEATLYTICA__KAFKA__METADATA_INTERVAL": "2h"}, 2, "topic.metadata.refresh.interval.ms"),
+        (["simulate", "-o", "-", "-s", "now"], {}, 2, "is not after the start"),
         (["replay", "/no/such.jsonl", "--topic", "t"], {}, 1, "/no/such.jsonl cannot be read"),
         (["replay", "-", "--topic", "t", "--brokers", "127.0.0.1:1"], {"BEATLYTICA__KAFKA__REQUEST_TIMEOUT": "1s"}, 1,
          "no broker answers at 127.0.0.1:1"),
@@ -75,10 +78,30 @@ def test_config_show_hides_secrets_and_can_be_read_again(tmp_path):
     assert call("config", "check", "--config", str(tmp_path / "shown.toml")).returncode == 0
 
 
+def test_a_variable_that_is_no_text_is_named():
+    environment = {b"PATH": b"/usr/bin", b"BEATLYTICA__HTTP__TOKEN": b"caf\xe9 caf\xe9 caf\xe9 caf\xe9"}
+    ended = subprocess.run([binary(), "config", "check"], capture_output=True, text=True, timeout=60, env=environment)
+    assert (ended.returncode, "BEATLYTICA__HTTP__TOKEN" in ended.stderr) == (2, True), ended.stderr
+
+
+def test_a_demo_of_a_past_before_1970_does_not_begin(tmp_path):
+    ended = call("demo", "--history", "100y", "--folder", str(tmp_path / "lake"), "--listen", "127.0.0.1:0")
+    assert ended.returncode == 2 and "1970" in ended.stderr, ended.stderr
+
+
+def test_verify_proves_nothing_of_a_place_without_a_lake_and_leaves_it_alone(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder, words in (("nowhere", "nowhere"), ("empty", "holds no ledger")):
+        ended = call("verify", "--lake-url", f"file://{tmp_path}/{folder}")
+        assert ended.returncode == 1 and words in ended.stderr, ended.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completions_and_manual(shell):
     assert "exit-at-end" in call("completions", shell).stdout
-    assert ".TH beatlytica 1" in call("man").stdout
+    page = call("man").stdout
+    assert ".TH beatlytica 1" in page and "exit\\-at\\-end" in page, page
 
 
 def test_replay_keys_by_listener_and_says_when_the_topic_is_missing(broker):

@@ -86,7 +86,7 @@ def test_from_nothing_to_a_checked_lake_and_on(start, tmp_path):
     wait_until(lambda: newest() >= minute_ago, live, 120)
     printed = demo.interrupt()
     assert "A new lake" in printed and demo.url in printed and "duckdb -c" in printed
-    assert ": 0 kinds of damage" in printed
+    assert ": 0 findings of damage" in printed
     assert {entry["kind"] for entry in demo.entries()} == {"data"}, "a gap in a demo's ledger is a defect"
     rows, first, last = times(tmp_path, "e001")
     assert rows > 10_000
@@ -105,7 +105,7 @@ def test_from_nothing_to_a_checked_lake_and_on(start, tmp_path):
     assert "another demo writes into" in log.read_text()
     printed = again.interrupt()
     assert "goes on from where it ended" in printed
-    assert ": 0 kinds of damage" in printed
+    assert ": 0 findings of damage" in printed
     assert {entry["kind"] for entry in again.entries()} <= {"data", "close"}
     more, after, _ = times(tmp_path, "e003")
     assert more > 0 and after > last, "no moment is simulated twice"

@@ -171,7 +171,7 @@ def test_a_member_that_shares_partitions_otherwise(cluster, tmp_path):
     ended = refused.start("run")
     assert ended.wait(PATIENCE).code == 2, ended.tail()
     said = ended.tail()
-    assert "kafka.properties.partition.assignment.strategy" in said and "its guarantees rest on it; remove it" in said, said
+    assert "kafka.properties.partition.assignment.strategy" in said and "is set by the engine itself" in said, said
     lake = Lake(cluster, tmp_path / "lake", "eager")
     with foreign_member(cluster, lake.group, "eager", "range"):
         ended = lake.start("run", "--exit-at-end")

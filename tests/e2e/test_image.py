@@ -80,4 +80,4 @@ def test_the_demo_in_it_runs_and_passes_its_health_check(tmp_path):
             wait_until(lambda: json.load(urllib.request.urlopen(songs, timeout=10))["plays"], "a chart", every=0.5)
             assert image.stop(process).code == 0, process.tail()
         assert list(data.glob("lake/v1/listen_events/**/*.parquet"))
-        assert ": 0 kinds of damage" in (tmp_path / "demo.log").read_text()
+        assert ": 0 findings of damage" in (tmp_path / "demo.log").read_text()

@@ -70,6 +70,8 @@ impl Plan {
             return Err(ConfigError::new("--zstd", problem).into());
         }
         let disorder = disorder(args, config.seed)?;
+        // Before files are emptied and topics made for it.
+        config.check()?;
         Ok(Self { config, pace, disorder })
     }
 }

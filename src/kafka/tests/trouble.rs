@@ -168,7 +168,7 @@ impl Trouble {
         let spawned = poller::spawn(&config, &topics, reader.clone().recipient(), waker, board.clone());
         let (poller, consumer) = spawned.expect("a poll loop");
         reader.do_send(Begin(poller.clone()));
-        let log = KafkaLog::new(consumer, &config).expect("a log");
+        let log = KafkaLog::new(consumer, &config, Duration::from_secs(10)).expect("a log");
         let mut producer = ClientConfig::new();
         producer.set("bootstrap.servers", cluster.bootstrap_servers()).set("linger.ms", "0");
         producer.set("topic.metadata.refresh.interval.ms", "200");
