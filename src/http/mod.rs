@@ -34,5 +34,5 @@ pub use engine::{
 };
 pub use params::{DEFAULT_LIMIT, MAX_LIMIT};
 pub use server::{Services, configure, serve};
-pub use stream::{Hub, TICK, publish_every, tick};
+pub use stream::{Hub, TICK, publish_every};
 pub use tls::server_config;

@@ -269,32 +269,38 @@ pub(super) async fn stream(request: HttpRequest, hub: web::Data<Hub>) -> Result<
         .streaming(client.into_stream()))
 }
 
-async fn ask(engine: &dyn Engine, hub: &Hub, feed: &Feed) {
+/// Asks for what a feed shows, and tells whether there were answers.
+async fn ask(engine: &dyn Engine, hub: &Hub, feed: &Feed) -> bool {
     let (window, at) = (feed.window, feed.at);
-    match engine.songs(SongsQuery { window, at, limit: DEFAULT_LIMIT, find: None }).await {
-        Ok(answer) => hub.publish(&feed.songs, "songs", &answer),
+    let songs = engine.songs(SongsQuery { window, at, limit: DEFAULT_LIMIT, find: None }).await;
+    match &songs {
+        Ok(answer) => hub.publish(&feed.songs, "songs", answer),
         Err(error) => {
             forget(&feed.songs);
             tracing::debug!(%error, "no songs to publish");
         }
     }
-    match engine.users(UsersQuery { window, at, by: Some(GroupBy::Level), detail: true }).await {
-        Ok(answer) => hub.publish(&feed.users, "users", &answer),
+    let users = engine.users(UsersQuery { window, at, by: Some(GroupBy::Level), detail: true }).await;
+    match &users {
+        Ok(answer) => hub.publish(&feed.users, "users", answer),
         Err(error) => {
             forget(&feed.users);
             tracing::debug!(%error, "no users to publish");
         }
     }
+    songs.is_ok() && users.is_ok()
 }
 
-/// Asks the engine once for what the open streams show, and publishes what changed.
-pub async fn tick(engine: &dyn Engine, hub: &Hub) {
-    // First, for it waits for nobody.
+pub(super) fn publish_status(engine: &dyn Engine, hub: &Hub) {
     if hub.status.receiver_count() == 0 {
         forget(&hub.status);
     } else {
         hub.publish(&hub.status, "status", &engine.status());
     }
+}
+
+/// Asks the engine once for the windows that the open streams show, and publishes what changed.
+pub(super) async fn publish_windows(engine: &dyn Engine, hub: &Hub) {
     for feed in &hub.feeds {
         if feed.songs.receiver_count() == 0 {
             forget(&feed.songs);
@@ -302,22 +308,39 @@ pub async fn tick(engine: &dyn Engine, hub: &Hub) {
             feed.rest(Duration::ZERO);
         } else if !feed.rests() {
             let began = Instant::now();
-            ask(engine, hub, feed).await;
-            feed.rest(began.elapsed() * REST);
+            let answered = ask(engine, hub, feed).await;
+            // Time that went by without an answer was nobody's work.
+            feed.rest(if answered { began.elapsed() * REST } else { Duration::ZERO });
         }
     }
 }
 
-/// Calls [`tick`] every `period`, until the hub is closed.
+/// Publishes status and windows every `period`, until the hub is closed. The status waits for nobody: it is what tells that the windows do.
 pub async fn publish_every(period: Duration, engine: Arc<dyn Engine>, hub: Arc<Hub>) {
-    let mut interval = tokio::time::interval(period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut closed = hub.closed.subscribe();
-    loop {
-        tokio::select! {
-            _ = closed.wait_for(|closed| *closed) => return,
-            _ = interval.tick() => tick(engine.as_ref(), &hub).await,
+    let ticks = || {
+        let mut interval = tokio::time::interval(period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval
+    };
+    let status = async {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            publish_status(engine.as_ref(), &hub);
         }
+    };
+    let windows = async {
+        let mut ticks = ticks();
+        loop {
+            ticks.tick().await;
+            publish_windows(engine.as_ref(), &hub).await;
+        }
+    };
+    let mut closed = hub.closed.subscribe();
+    tokio::select! {
+        _ = closed.wait_for(|closed| *closed) => {}
+        () = status => {}
+        () = windows => {}
     }
 }
 
@@ -331,11 +354,12 @@ mod tests {
     use super::super::server::{listener, serve_on};
     use super::super::tests::services;
     use super::*;
-    use crate::charts::{SongsAnswer, UsersAnswer};
+    use crate::charts::{ChartSettings, Charts, SongsAnswer, UsersAnswer};
 
-    /// Every answer about songs takes a second of somebody's time.
+    /// Every answer about songs takes a second of somebody's time; of users there may be none.
     struct Slow {
         asked: AtomicUsize,
+        answers: bool,
     }
 
     #[async_trait]
@@ -343,11 +367,14 @@ mod tests {
         async fn songs(&self, _: SongsQuery) -> Result<SongsAnswer, EngineError> {
             self.asked.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Err(EngineError::Unavailable("busy".into()))
+            Ok(charts().top_songs(Window::Day, At::Live, 1))
         }
 
         async fn users(&self, _: UsersQuery) -> Result<UsersAnswer, EngineError> {
-            Err(EngineError::Unavailable("busy".into()))
+            match self.answers {
+                true => Ok(charts().active_users(Window::Day, At::Live, None)),
+                false => Err(EngineError::Unavailable("busy".into())),
+            }
         }
 
         fn status(&self) -> StatusAnswer {
@@ -367,24 +394,40 @@ mod tests {
         }
     }
 
+    fn charts() -> Charts {
+        Charts::new(ChartSettings::default())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_dear_is_asked_for_less_often() {
         let hub = hub();
-        let engine = Slow { asked: AtomicUsize::new(0) };
+        let engine = Slow { asked: AtomicUsize::new(0), answers: true };
         let feed = hub.feed(Window::Day, At::Live).unwrap();
         let listener = feed.songs.subscribe();
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(110) {
-            tick(&engine, &hub).await;
+            publish_windows(&engine, &hub).await;
             tokio::time::sleep(TICK).await;
         }
         assert_eq!(engine.asked.load(Ordering::Relaxed), 10);
         // Who comes anew need not wait for what others were told.
         drop(listener);
-        tick(&engine, &hub).await;
+        publish_windows(&engine, &hub).await;
         let _listener = feed.songs.subscribe();
-        tick(&engine, &hub).await;
+        publish_windows(&engine, &hub).await;
         assert_eq!(engine.asked.load(Ordering::Relaxed), 11);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_did_not_answer_is_asked_again_soon() {
+        let hub = hub();
+        let engine = Slow { asked: AtomicUsize::new(0), answers: false };
+        let _listener = hub.feed(Window::Day, At::Live).unwrap().songs.subscribe();
+        for _ in 0..5 {
+            publish_windows(&engine, &hub).await;
+            tokio::time::sleep(TICK).await;
+        }
+        assert_eq!(engine.asked.load(Ordering::Relaxed), 5);
     }
 
     fn hub() -> Arc<Hub> {

@@ -17,6 +17,12 @@ use crate::schemas::{Dictionary, EventKind, Int64Column, Source, TextColumn};
 use super::server::security_headers;
 use super::*;
 
+/// One round of what the running engine does every second.
+async fn tick(engine: &dyn Engine, hub: &Hub) {
+    super::stream::publish_status(engine, hub);
+    super::stream::publish_windows(engine, hub).await;
+}
+
 /// 2024-05-06T12:00:00Z
 const NOON: i64 = 1_714_996_800_000;
 
@@ -24,11 +30,16 @@ const NOON: i64 = 1_714_996_800_000;
 struct ChartsEngine {
     charts: Mutex<Charts>,
     failing: Option<EngineError>,
+    /// Whether nobody ever hears of its songs.
+    hangs: bool,
 }
 
 #[async_trait]
 impl Engine for ChartsEngine {
     async fn songs(&self, query: SongsQuery) -> Result<SongsAnswer, EngineError> {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
         match &self.failing {
             Some(error) => Err(error.clone()),
             None => {
@@ -139,7 +150,7 @@ pub(super) fn services(failing: Option<EngineError>) -> Services {
     let counter = IntCounter::new("beatlytica_test_total", "A counter.").unwrap();
     counter.inc();
     registry.register(Box::new(counter)).unwrap();
-    let engine = ChartsEngine { charts: Mutex::new(charts()), failing };
+    let engine = ChartsEngine { charts: Mutex::new(charts()), failing, hangs: false };
     let metrics = crate::metrics::Metrics::new(crate::metrics::Watched::default()).unwrap().http;
     Services { engine: Arc::new(engine), hub: Arc::new(Hub::default()), registry, metrics, token: None }
 }
@@ -154,6 +165,21 @@ async fn ask(services: &Services, method: Method, uri: &str) -> ServiceResponse 
 async fn get(uri: &str) -> (StatusCode, Value) {
     let response = ask(&services(None), Method::GET, uri).await;
     (response.status(), test::read_body_json(response).await)
+}
+
+#[actix_web::test]
+async fn a_question_too_many_is_told_that_the_engine_is_busy() {
+    tokio::time::pause();
+    let engine = ChartsEngine { charts: Mutex::new(charts()), failing: None, hangs: true };
+    let services = Services { engine: Arc::new(engine), ..services(None) };
+    let app = test::init_service(App::new().configure(configure(&services))).await;
+    let asked = |uri: &str| test::call_service(&app, test::TestRequest::with_uri(uri).to_request());
+    let songs = futures::future::join_all((0..4).map(|_| asked("/api/v1/charts/songs?window=5m")));
+    tokio::select! {
+        biased;
+        _ = songs => panic!("it does not answer"),
+        users = asked("/api/v1/active-users?window=5m") => assert_eq!(users.status(), StatusCode::SERVICE_UNAVAILABLE),
+    }
 }
 
 #[actix_web::test]

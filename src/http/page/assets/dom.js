@@ -33,12 +33,13 @@ function filled(node, attributes, children) {
  */
 export function keyed(parent, items, key, make, update) {
   const known = new Map(Array.from(parent.children, (node) => [node.dataset.key, node]));
+  // Not by key: two items may have the same, where their names were cut.
+  const unused = new Set(parent.children);
   let place = parent.firstElementChild;
   for (const item of items) {
     const name = key(item);
     let node = known.get(name);
-    known.delete(name);
-    if (!node) {
+    if (!node || !unused.delete(node)) {
       node = make(item);
       node.dataset.key = name;
     }
@@ -46,7 +47,7 @@ export function keyed(parent, items, key, make, update) {
     if (node === place) place = place.nextElementSibling;
     else parent.insertBefore(node, place);
   }
-  for (const node of known.values()) node.remove();
+  for (const node of unused) node.remove();
 }
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -33,14 +33,15 @@ function change(ratio) {
 }
 
 function showFigures(answer) {
-  const { window: { start, end }, at, plays, previous, revision } = answer;
+  const { window: { start, end }, at, plays, previous, revision, partitions: { covered, total } } = answer;
   text(byId("plays"), number(plays));
   // A window that is not over yet cannot be compared with a whole one.
   text(byId("plays-change"), at === "closed" && previous?.plays > 0 ? change(plays / previous.plays) : "");
   const known = start !== null;
   text(byId("span"), known ? span(Date.parse(start), Date.parse(end)) : "–");
   const late = revision > 0 ? `, ${plural(revision, "late play", "late plays")} counted in` : "";
-  text(byId("span-note"), known ? days(Date.parse(start), Date.parse(end)) + late : "");
+  const part = covered < total ? `, of ${number(covered)} of ${number(total)} partitions` : "";
+  text(byId("span-note"), known ? days(Date.parse(start), Date.parse(end)) + late + part : "");
 }
 
 function show(kind, answer) {
