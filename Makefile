@@ -29,7 +29,7 @@ E2E = BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}"
 
 .PHONY: help
 help: ## List the targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
 
 .PHONY: setup
 setup: packages venv broker-jars prometheus-packages ## Install what building and testing need, where it is missing
@@ -92,14 +92,13 @@ test: setup ## Everything that a change must pass, end to end
 	$(CARGO) test --locked
 	@FUZZ_SEED=1 $(MAKE) --no-print-directory fuzz SECONDS=5
 	@$(BESIDE) bench-instructions terraform-test deploy-test
-	@$(BESIDE) e2e airflow-test
-	@$(MAKE) --no-print-directory dbt-test
+	@$(BESIDE) e2e airflow-test dbt-test
 
 .PHONY: e2e
 e2e: venv dbt-venv build ## End-to-end tests alone: real broker, real input
 	@[ -n "$${BEATLYTICA_EVENTSIM_DATA:-}" ] || \
 	  echo "BEATLYTICA_EVENTSIM_DATA names no folder with Eventsim's output: the tests on real input are skipped"
-	BEATLYTICA_TEST_PORTS="15000 28000" $(E2E) $(SIDE_BY_SIDE) tests/e2e
+	BEATLYTICA_TEST_PORTS="15000 26000" $(E2E) $(SIDE_BY_SIDE) tests/e2e
 
 .PHONY: alert-drill
 alert-drill: setup dbt-venv build ## Make every alert fire once, by a real fault, and write docs/alert-drill.md (about ten minutes)
@@ -244,14 +243,14 @@ DBT_WORKERS = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: dbt-test
 dbt-test: dbt-venv $(EMULATOR_VENV)/.complete broker-jars build ## Tests of the marts: DuckDB, and BigQuery's emulator
-	BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
+	BEATLYTICA_TEST_PORTS="29000 32000" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" \
 	  $(DBT_VENV)/bin/python -m pytest -c tests/dbt/pytest.ini --rootdir tests/dbt -v $(DBT_WORKERS) tests/dbt
 
 $(AIRFLOW_VENV)/.complete: infra/airflow/requirements.txt | $(UV)
 	$(call environment,$(AIRFLOW_VENV),-r $<)
 	@touch $@
 
-AIRFLOW_TEST = BEATLYTICA_TEST_PORTS="28000 32000" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
+AIRFLOW_TEST = BEATLYTICA_TEST_PORTS="26000 29000" BEATLYTICA_BIN="$${BEATLYTICA_BIN:-$(abspath $(TARGET))/debug/beatlytica}" AIRFLOW_VENV="$(abspath $(AIRFLOW_VENV))" \
 	  $(DBT_VENV)/bin/python -m pytest -c tests/airflow/pytest.ini --rootdir tests/airflow -v
 
 .PHONY: airflow-test
