@@ -111,6 +111,17 @@ async fn about_to_upload() -> Engine {
     engine
 }
 
+/// One that has read all 100 while the upload of the first 50 fails.
+async fn reading_on() -> Engine {
+    let engine = about_to_upload().await;
+    engine.broker.fails.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    engine.broker.hold(0, 100);
+    let status = engine.board.partition(&engine.partition);
+    wait_until("reading on", || status.taken() == Some(100)).await;
+    engine
+}
+
 /// While its reader is held back, the client says nothing, and the log may be as long as before soon.
 #[test]
 fn a_log_that_an_upload_finds_cut_off_is_read_anew() {
@@ -154,12 +165,8 @@ fn an_upload_waits_for_no_leader_that_is_away() {
 #[test]
 fn an_upload_that_fails_is_tried_again_as_it_was() {
     with_paused_clock(|| async {
-        let engine = about_to_upload().await;
-        engine.broker.fails.store(true, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_secs(90)).await;
-        engine.broker.hold(0, 100);
+        let engine = reading_on().await;
         let status = engine.board.partition(&engine.partition);
-        wait_until("reading on", || status.taken() == Some(100)).await;
         tokio::time::sleep(Duration::from_secs(30)).await;
         engine.broker.fails.store(false, Ordering::Relaxed);
         wait_until("both uploads", || status.head() == Some(100)).await;
@@ -171,12 +178,8 @@ fn an_upload_that_fails_is_tried_again_as_it_was() {
 #[test]
 fn a_log_that_ends_before_what_was_read_was_cut_off() {
     with_paused_clock(|| async {
-        let engine = about_to_upload().await;
-        engine.broker.fails.store(true, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_secs(90)).await;
-        engine.broker.hold(0, 100);
+        let engine = reading_on().await;
         let status = engine.board.partition(&engine.partition);
-        wait_until("reading on", || status.taken() == Some(100)).await;
         engine.broker.cut_off_unnoticed(70);
         engine.broker.fails.store(false, Ordering::Relaxed);
         wait_until("the restart", || engine.restarts("uploader") == 1).await;
